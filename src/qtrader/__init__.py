@@ -1,0 +1,77 @@
+"""QTrader: event-driven backtesting whose every cent can be explained.
+
+    import qtrader as qt
+    results = qt.backtest(qt.sample_data(), "SMADualCrossStrategy")
+
+Everything public stands here; it is loaded when it is first asked for, so that the import costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from qtrader.version import __version__
+
+if TYPE_CHECKING:
+    from qtrader.api import backtest as backtest
+    from qtrader.engine.backtest_engine import BacktestEngine as BacktestEngine
+    from qtrader.engine.results import Results as Results
+    from qtrader.errors import QTraderError as QTraderError
+    from qtrader.events.event_bus import EventBus as EventBus
+    from qtrader.events.events import PriceBarEvent as PriceBarEvent
+    from qtrader.events.vocabulary import SignalIntention as SignalIntention
+    from qtrader.libraries import indicators as indicators
+    from qtrader.sample import sample_data as sample_data
+    from qtrader.services.data.service import DataService as DataService
+    from qtrader.services.strategy.context import Context as Context
+    from qtrader.services.strategy.protocol import Strategy as Strategy
+    from qtrader.services.strategy.protocol import StrategySpec as StrategySpec
+
+_HOMES = {
+    "BacktestEngine": "qtrader.engine.backtest_engine",
+    "Context": "qtrader.services.strategy.context",
+    "DataService": "qtrader.services.data.service",
+    "EventBus": "qtrader.events.event_bus",
+    "PriceBarEvent": "qtrader.events.events",
+    "QTraderError": "qtrader.errors",
+    "Results": "qtrader.engine.results",
+    "SignalIntention": "qtrader.events.vocabulary",
+    "Strategy": "qtrader.services.strategy.protocol",
+    "StrategySpec": "qtrader.services.strategy.protocol",
+    "backtest": "qtrader.api",
+    "sample_data": "qtrader.sample",
+}
+
+__all__ = [
+    "BacktestEngine",
+    "Context",
+    "DataService",
+    "EventBus",
+    "PriceBarEvent",
+    "QTraderError",
+    "Results",
+    "SignalIntention",
+    "Strategy",
+    "StrategySpec",
+    "__version__",
+    "backtest",
+    "indicators",
+    "sample_data",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "indicators":
+        return import_module("qtrader.libraries.indicators")
+    home = _HOMES.get(name)
+    if home is None:
+        msg = f"module 'qtrader' has no attribute {name!r}; it has {', '.join(__all__)}"
+        raise AttributeError(msg)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,172 @@
+"""The agenda: which instants have work beyond handing bars to strategies.
+
+A discrete-event calendar over the tape. Corporate actions, session closes of the valuation calendar, orders' expiries and dividend
+payments are instants of their own; a resting order names the first row whose bar could fill it, found by scanning columns. Between
+two entries of the agenda nothing can happen but a strategy's signal, so the engine runs through those rows in one loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from qtrader.events.vocabulary import OrderStatus, OrderType, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
+
+    from qtrader.events.events import CorporateActionEvent
+    from qtrader.market.calendars import SessionCalendar
+    from qtrader.market.tape import Tape
+    from qtrader.services.execution.orders import OpenOrder
+
+NEVER_US = 2**63 - 1
+_FIRST_CHUNK = 16
+
+
+class Valuation(NamedTuple):
+    """A session close at which the books are marked."""
+
+    instant_us: int
+    session: date
+
+
+def valuations(tape: Tape, calendar: SessionCalendar) -> list[Valuation]:
+    """Return the first close of the calendar at or after each bar's close: one for each session that has bars."""
+    closes = calendar.closed_at_us
+    places = np.unique(np.searchsorted(closes, tape.instants_us, side="left"))
+    known = places[places < len(closes)].tolist()
+    epoch_days: list[int] = calendar.session_dates[known].tolist()
+    labels = np.array(epoch_days, dtype="datetime64[D]").tolist()
+    return [Valuation(int(closes[place]), label) for place, label in zip(known, labels, strict=True)]
+
+
+class Agenda:
+    """Answer where the next work lies.
+
+    Args:
+        tape: the bars of the run.
+        valuation_list: session closes in order.
+        actions: corporate actions with the instant from which they are effective, in order.
+    """
+
+    def __init__(
+        self, tape: Tape, valuation_list: Sequence[Valuation], actions: Sequence[tuple[int, CorporateActionEvent]]
+    ) -> None:
+        self._tape = tape
+        self._valuations = valuation_list
+        self._next_valuation = 0
+        self._actions = actions
+        self._next_action = 0
+        self._rows_before: dict[int, int] = {}
+        self._candidates: dict[str, tuple[Decimal | None, Decimal | None, int | None, int]] = {}
+
+    @property
+    def next_valuation_us(self) -> int:
+        """The next session close at which the books are marked."""
+        if self._next_valuation < len(self._valuations):
+            return self._valuations[self._next_valuation].instant_us
+        return NEVER_US
+
+    def take_valuation(self) -> Valuation:
+        """Strike the next valuation off the agenda and return it."""
+        self._next_valuation += 1
+        return self._valuations[self._next_valuation - 1]
+
+    @property
+    def next_action_us(self) -> int:
+        """The instant from which the next corporate action is effective."""
+        return self._actions[self._next_action][0] if self._next_action < len(self._actions) else NEVER_US
+
+    def take_actions(self, before_us: int) -> Sequence[tuple[int, CorporateActionEvent]]:
+        """Strike off and return the actions effective strictly before an instant."""
+        start = self._next_action
+        while self.next_action_us < before_us:
+            self._next_action += 1
+        return self._actions[start : self._next_action]
+
+    def row_of_action(self) -> int:
+        """Return the first row that closes strictly after the next action took effect."""
+        action_us = self.next_action_us
+        return len(self._tape) if action_us == NEVER_US else self._first_row(action_us + 1)
+
+    def row_of_instant(self, instant_us: int) -> int:
+        """Return the first row that closes at an instant or after it."""
+        return len(self._tape) if instant_us == NEVER_US else self._first_row(instant_us)
+
+    def row_of_orders(self, orders: Iterable[OpenOrder], from_row: int) -> int:
+        """Return the first row, from one on, at whose instant some live order could fill."""
+        first = len(self._tape)
+        for order in orders:
+            if order.is_live:
+                first = min(first, self._candidate(order, from_row))
+        return first if first >= len(self._tape) else self._instant_start(first)
+
+    def _candidate(self, order: OpenOrder, from_row: int) -> int:
+        known = self._candidates.get(order.order_id)
+        terms = (order.limit_price, order.stop_price, order.live_from_us)
+        if known is None or known[:3] != terms or known[3] < from_row:
+            row = first_row_for(self._tape, order, from_row)
+            self._candidates[order.order_id] = (*terms, row)
+            return row
+        return known[3]
+
+    def forget_order(self, order_id: str) -> None:
+        """Drop what is remembered of an order that has ended."""
+        self._candidates.pop(order_id, None)
+
+    def _first_row(self, instant_us: int) -> int:
+        """Return the first row closing at an instant or later, remembering the few instants that are asked for again and again."""
+        row = self._rows_before.get(instant_us)
+        if row is None:
+            if len(self._rows_before) > 64:  # noqa: PLR2004 - a handful of clocks is alive at any time
+                self._rows_before.clear()
+            row = self._rows_before[instant_us] = self._tape.rows_closed_before(instant_us)
+        return row
+
+    def _instant_start(self, row: int) -> int:
+        starts = self._tape.instant_starts
+        return int(starts[int(np.searchsorted(starts, row, side="right")) - 1])
+
+
+def first_row_for(tape: Tape, order: OpenOrder, from_row: int) -> int:
+    """Return the first row, from one on, whose bar could fill or trigger an order; the tape's length if there is none.
+
+    A bar could do so if it opened at or after the order went live and, for a price, reaches it: a touch counts here, what it
+    means is for the matching to say.
+    """
+    rows = tape.matching_rows_of(order.symbol)
+    start = int(np.searchsorted(rows, from_row))
+    live_from_us = order.live_from_us if order.live_from_us is not None else order.accepted_at_us
+    opened = tape.opened_at_us
+    while start < len(rows) and opened[rows[start]] < live_from_us:
+        start += 1
+    if start >= len(rows):
+        return len(tape)
+    waits_for_limit = order.order_type is OrderType.LIMIT or order.status is OrderStatus.TRIGGERED
+    price = order.limit_price if waits_for_limit else order.stop_price
+    if price is None:
+        return int(rows[start])
+    waits_above = (order.side is Side.BUY) is not waits_for_limit
+    return _first_reaching(tape.high if waits_above else tape.low, rows, start, float(price), is_above=waits_above, none=len(tape))
+
+
+def _first_reaching(
+    column: NDArray[np.float64], rows: NDArray[np.int64], start: int, price: float, *, is_above: bool, none: int
+) -> int:
+    """Scan in growing chunks, so that a near row is found cheaply and a far one without touching every row in Python."""
+    chunk = _FIRST_CHUNK
+    while start < len(rows):
+        part = rows[start : start + chunk]
+        values = column[part]
+        reached = np.flatnonzero(values >= price if is_above else values <= price)
+        if len(reached):
+            return int(part[reached[0]])
+        start += chunk
+        chunk = min(chunk * 4, 65_536)
+    return none

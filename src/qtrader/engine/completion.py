@@ -1,0 +1,116 @@
+"""From a driven engine to the one value that results and reports are made of, with what a reader must know beside the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtrader.engine.completed_run import CompletedRun, RunStatistics
+from qtrader.errors import ConfigError
+from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
+from qtrader.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qtrader.engine.config import RunConfig
+    from qtrader.engine.inputs import Inputs
+    from qtrader.engine.wiring import House
+    from qtrader.services.data.report import LoadReport
+
+_FILL_CONVENTIONS = {
+    "next_open": "Market orders fill at the open of the next bar that opens at or after their acceptance.",
+    "next_close": "Market orders fill at the close of the next bar that opens at or after their acceptance.",
+    "same_close": "Market orders fill at the close of the bar that they were decided on, which is looking ahead.",
+}
+
+
+def complete(
+    config: RunConfig,
+    inputs: Inputs,
+    house: House,
+    *,
+    run_id: str,
+    strategy_hashes: Mapping[str, str],
+    seconds: float,
+) -> CompletedRun:
+    """Put together what a finished run leaves behind."""
+    tape, reporting = inputs.data.tape, config.reporting
+    contexts = house.strategies.contexts()
+    chosen = reporting.periods_per_year
+    return CompletedRun(
+        run_id=run_id,
+        name=config.run.name,
+        store=house.bus.store,
+        tape=tape,
+        initial_equity=config.portfolio.initial_cash,
+        base_currency=config.portfolio.base_currency,
+        valuations=house.reporting.valuations,
+        symbols=tape.symbols,
+        strategy_ids=tuple(contexts),
+        config=config.to_dict(),
+        warnings=_warnings(config),
+        notes=_notes(inputs.data.report),
+        conventions=_conventions(config),
+        logs={name: tuple(context.logs) for name, context in contexts.items()},
+        records={name: tuple(context.records) for name, context in contexts.items()},
+        trading_starts_us=inputs.trading_starts_us,
+        benchmark=_benchmark(inputs, reporting.benchmark),
+        periods_per_year=periods_per_year(tape) if chosen == "auto" else chosen,
+        risk_free=reporting.risk_free,
+        strategy_hashes=dict(strategy_hashes),
+        engine_version=__version__,
+        statistics=RunStatistics(len(tape), seconds),
+    )
+
+
+def check_benchmark(inputs: Inputs, symbol: str | None) -> None:
+    """Refuse a benchmark that is not on the tape, before anything runs.
+
+    Raises:
+        ConfigError: naming it and what there is.
+    """
+    symbols = inputs.data.tape.symbols
+    if symbol is not None and symbol not in symbols:
+        msg = f"reporting.benchmark is {symbol!r}; allowed is a symbol of the data: {', '.join(symbols)}"
+        raise ConfigError(msg)
+
+
+def _benchmark(inputs: Inputs, symbol: str | None) -> BenchmarkSeries | None:
+    return None if symbol is None else BenchmarkSeries.from_tape(inputs.data.tape, symbol)
+
+
+def _warnings(config: RunConfig) -> tuple[str, ...]:
+    execution = config.execution
+    warnings = []
+    if execution.market_fill == "same_close":
+        warnings.append("lookahead: same_close: market orders fill at the price that they were decided on")
+    if execution.commission.type == "none" and not execution.slippage_bps:
+        warnings.append("no costs: neither commission nor slippage is charged; real results would be worse")
+    return tuple(warnings)
+
+
+def _notes(report: LoadReport) -> tuple[str, ...]:
+    notes = list(report.notes)
+    notes += [f"not applied again: {action}" for action in report.actions_in_prices]
+    notes += [f"{count} rows dropped: {rule}" for rule, count in report.dropped.items()]
+    if report.widened:
+        notes.append(f"{report.widened} bars had a high or low moved to their open or close (by at most 1e-6 of it)")
+    return tuple(notes)
+
+
+def _conventions(config: RunConfig) -> tuple[str, ...]:
+    execution, portfolio, run = config.execution, config.portfolio, config.run
+    limit = "touched" if execution.limit_touch else "traded through"
+    dividends = (
+        "paid in cash" if portfolio.dividends == "cash" else f"reinvested at the {portfolio.reinvest_at.replace('_', ' ')}"
+    )
+    return (
+        _FILL_CONVENTIONS[execution.market_fill],
+        f"Limit orders fill when the limit is {limit}; stops when it is touched, at the open where it gaps.",
+        f"Slippage is {execution.slippage_bps:f} bps against the trader on market and stop orders; limits have none.",
+        f"Dividends are {dividends}; holders at the ex date's open are entitled.",
+        "Orders, fills, lots and marks are in raw prices; "
+        f"strategies see prices adjusted by: {run.signal_prices}, point in time.",
+        f"The books are marked at the session closes of calendar {run.valuation_calendar}.",
+        f"Risk policy {config.risk.name}: {config.risk.sizing.method}, {config.risk.account} account.",
+    )

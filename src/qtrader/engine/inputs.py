@@ -1,0 +1,136 @@
+"""What a run needs of the world, loaded: bars, actions, instruments, and the instant from which it trades."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from qtrader.engine.run_identity import digest
+from qtrader.errors import DataError
+from qtrader.market.sessions import date_of
+from qtrader.services.data.memory import load_frame
+from qtrader.services.data.service import DataService
+from qtrader.services.data.source import DataSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from qtrader.engine.config import RunConfig, RunSettings
+    from qtrader.services.data.assembly import LoadedData
+
+#: Trading starts with the first bar.
+FROM_THE_FIRST_BAR_US = -(2**63)
+#: What may be said of data handed over in Python; the span is the run's own.
+READING_OPTIONS = frozenset(DataSource.model_fields) - {"path", "start", "end"} | {"symbols"}
+_LOOK_AHEAD = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Loaded market data, cut to the run; bars that closed at or before `trading_starts_us` are warmup."""
+
+    data: LoadedData
+    trading_starts_us: int = FROM_THE_FIRST_BAR_US
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the bars and of the corporate actions that apply."""
+        actions = (f"{effective_us} {action!r}" for effective_us, action in self.data.actions)
+        return digest(self.data.tape.fingerprint, *actions, str(self.trading_starts_us))
+
+
+def load_inputs(config: RunConfig) -> Inputs:
+    """Load what a configuration names.
+
+    Raises:
+        DataError: naming file, symbol, row and rule.
+    """
+    run = config.run
+    service = _service(config, [selection.source for selection in config.data])
+    symbols = _symbols(config)
+    start = None if run.warmup_bars else run.start
+    return cut_for_warmup(service.load(symbols, start, run.end), run)
+
+
+def load_frame_inputs(frame: Any, run: RunSettings, reading: Mapping[str, Any]) -> Inputs:
+    """Load data handed over in Python; `reading` says how to read it, by the names in `READING_OPTIONS`."""
+    start = None if run.warmup_bars else run.start
+    loaded = load_frame(frame, start=start, end=run.end, signal_prices=run.signal_prices, **reading)
+    return cut_for_warmup(loaded, run)
+
+
+def cut_for_warmup(data: LoadedData, run: RunSettings) -> Inputs:
+    """Keep `warmup_bars` bars of each symbol before the start; without a start the first ones of the data are the warmup.
+
+    Raises:
+        DataError: some symbol has fewer bars before the start, or nothing would be left to trade.
+    """
+    if not run.warmup_bars:
+        return Inputs(data)
+    tape = data.tape
+    if run.start is None:
+        starts_us = min(_nth_close(data, symbol, run.warmup_bars, None) for symbol in tape.symbols)
+        first_us = None
+    else:
+        starts_us = min(_opening(data, symbol, run.start) for symbol in tape.symbols)
+        first_us = min(_nth_close(data, symbol, run.warmup_bars, starts_us) for symbol in tape.symbols) - 1
+    if starts_us >= int(tape.closed_at_us[-1]):
+        msg = f"warmup_bars is {run.warmup_bars}: nothing is left to trade after the warmup"
+        raise DataError(msg)
+    return Inputs(replace(data, tape=tape.slice(first_us, None)), starts_us)
+
+
+def _nth_close(data: LoadedData, symbol: str, count: int, before_us: int | None) -> int:
+    """Return the close of a symbol's `count`-th bar: from the first, or back from an instant."""
+    tape = data.tape
+    closes = tape.closed_at_us[tape.matching_rows_of(symbol)]
+    available = len(closes) if before_us is None else int((closes <= before_us).sum())
+    if available < count:
+        where = "" if before_us is None else " before the start"
+        msg = f"warmup_bars is {count}, but {symbol} has only {available} bars{where}"
+        raise DataError(msg)
+    return int(closes[count - 1] if before_us is None else closes[available - count])
+
+
+def _opening(data: LoadedData, symbol: str, day: date) -> int:
+    calendar = data.calendars[symbol]
+    sessions = calendar.sessions_between(day, day + _LOOK_AHEAD)
+    if not len(sessions):
+        msg = f"{symbol}: calendar {calendar.name} has no session within {_LOOK_AHEAD.days} days of the start {day}"
+        raise DataError(msg)
+    return calendar.session_of_date(date_of(int(sessions[0]))).opened_at_us
+
+
+def _service(config: RunConfig, names: Sequence[str]) -> DataService:
+    sources = config.data_sources
+    used = {name: source for name, source in sources.sources.items() if name in names}
+    return DataService(config=sources.model_copy(update={"sources": used}), signal_prices=config.run.signal_prices)
+
+
+def _symbols(config: RunConfig) -> list[str] | None:
+    """Return the symbols of all selections; None where every source is taken whole."""
+    whole = [selection.source for selection in config.data if selection.symbols is None]
+    if len(whole) == len(config.data):
+        return None
+    chosen = {symbol for selection in config.data for symbol in selection.symbols or ()}
+    if whole:
+        chosen.update(_service(config, whole).load().tape.symbols)
+    return sorted(chosen)
+
+
+@contextmanager
+def importing_from(folders: Sequence[Path]) -> Iterator[None]:
+    """Let strategies be imported from folders, without leaving them on the path."""
+    added = [str(folder) for folder in folders if str(folder) not in sys.path]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)

@@ -1,0 +1,140 @@
+"""Changing single values of a configuration: what a notebook passes by keyword and a command line by `--set`.
+
+A name is a field of `run`, `portfolio`, `execution`, `reporting`, `risk` or its `limits` (each stands in one
+of them only), a whole section whose given keys win over the present ones, or a dotted path such as
+`strategies.0.parameters.fast`.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import BaseModel
+
+from qtrader.engine.config import ReportingSettings, RunConfig, RunSettings, parse_run_config
+from qtrader.engine.config_errors import unknown
+from qtrader.engine.config_files import CUSTOM_POLICY
+from qtrader.errors import ConfigError
+from qtrader.services.execution.settings import ExecutionSettings
+from qtrader.services.portfolio.settings import PortfolioSettings
+from qtrader.services.risk.policy import Limits, RiskPolicy
+
+#: Other names of fields, as people know them.
+ALIASES: Mapping[str, str] = {"initial_equity": "portfolio.initial_cash"}
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "run": RunSettings,
+    "portfolio": PortfolioSettings,
+    "execution": ExecutionSettings,
+    "reporting": ReportingSettings,
+    "risk": RiskPolicy,
+    "risk.limits": Limits,
+}
+_PLACE = "override"
+
+
+def override(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """Change values; see `qtrader.engine.config.apply_overrides`."""
+    if not overrides:
+        return config
+    document = config.to_dict()
+    for name, value in overrides.items():
+        _set(document, name, _plain(value))
+    if document["risk"] != config.to_dict()["risk"] and _keeps_name(document["risk"], config):
+        document["risk"]["name"] = CUSTOM_POLICY
+    return parse_run_config(document, _PLACE)
+
+
+@cache
+def override_names() -> Mapping[str, str]:
+    """Return the dotted path that each flat name stands for."""
+    found: dict[str, list[str]] = {}
+    for section, model in _SECTIONS.items():
+        for name in model.model_fields:
+            found.setdefault(name, []).append(f"{section}.{name}")
+    # A run's name and a policy's name are different things; the run's is meant.
+    found["name"] = ["run.name"]
+    del found["limits"]
+    return {
+        **{name: paths[0] for name, paths in found.items() if len(paths) == 1},
+        "limits": "risk.limits",
+        **ALIASES,
+    }
+
+
+def _keeps_name(policy: Any, config: RunConfig) -> bool:
+    return isinstance(policy, dict) and policy.get("name") == config.risk.name
+
+
+def _set(document: dict[str, Any], name: str, value: Any) -> None:
+    if "." not in name and name not in document and name not in override_names():
+        known = [*sorted(override_names()), *document]
+        hint = "or a dotted path such as strategies.0.parameters.fast"
+        msg = f"{_PLACE}: {unknown('setting', name, known)}, {hint}"
+        raise ConfigError(msg)
+    keys = (name if "." in name or name in document else override_names()[name]).split(".")
+    holder: Any = document
+    for depth, key in enumerate(keys[:-1]):
+        holder = _step(holder, key, ".".join(keys[: depth + 1]))
+    last = keys[-1]
+    if isinstance(holder, list):
+        holder[_index(holder, last, name)] = value
+        return
+    if not isinstance(holder, dict):
+        msg = f"{_PLACE}: {name}: there is nothing below {'.'.join(keys[:-1])}, which is {holder!r}"
+        raise ConfigError(msg)
+    path = ".".join(keys)
+    holder[last] = _merged(holder.get(last), value) if path in _SECTIONS else value
+
+
+def _merged(present: Any, given: Any) -> Any:
+    if not isinstance(present, dict) or not isinstance(given, dict):
+        return given
+    merged = {**present, **given}
+    if isinstance(given.get("limits"), dict) and isinstance(present.get("limits"), dict):
+        merged["limits"] = {**present["limits"], **given["limits"]}
+    return merged
+
+
+def _step(holder: Any, key: str, path: str) -> Any:
+    if isinstance(holder, dict) and key in holder:
+        return holder[key]
+    if isinstance(holder, list):
+        return holder[_index(holder, key, path)]
+    known: Iterable[str] = holder if isinstance(holder, dict) else ()
+    msg = f"{_PLACE}: {path}: {unknown('key', key, known)}"
+    raise ConfigError(msg)
+
+
+def _index(entries: list[Any], key: str, path: str) -> int:
+    names = [
+        str(entry.get("id") or index) if isinstance(entry, dict) else str(index)
+        for index, entry in enumerate(entries)
+    ]
+    if key in names:
+        return names.index(key)
+    if key.isdecimal() and int(key) < len(entries):
+        return int(key)
+    msg = f"{_PLACE}: {path}: {unknown('entry', key, names)}"
+    raise ConfigError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """Turn numbers of numpy and models into what a document holds."""
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(mode="python"))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, str, Decimal, date, PurePath)) or value is None:
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value

@@ -1,0 +1,221 @@
+"""A bar's journey: the phases of an instant, and the tight loop between instants that have work.
+
+Phases: 1 corporate actions, 2 matching, 3 accruals and expiries, 4 decisions, 5 orders, 6 valuation. Where the agenda is empty, one
+strategy is wired and nothing but a signal could happen, bars go straight from the tape to its `on_bar`; both ways give the
+same events, which a test compares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from qtrader.clock import from_epoch_us
+from qtrader.engine.agenda import NEVER_US
+from qtrader.engine.cursor import BarCursor
+from qtrader.errors import HandlerError
+from qtrader.events.event_bus import handler_error
+from qtrader.events.events import CorporateActionEvent, PriceBarEvent, SliceEvent, ValuationTriggerEvent
+from qtrader.events.identity import Origin
+
+if TYPE_CHECKING:
+    from qtrader.engine.agenda import Agenda
+    from qtrader.engine.wiring import House
+    from qtrader.market.tape import Tape
+    from qtrader.services.strategy.context import Context
+    from qtrader.services.strategy.service import BarHandler
+
+
+class RunLoop:
+    """Drive the parts of a house over a tape.
+
+    Args:
+        house: the connected services.
+        tape: the bars.
+        agenda: where work lies.
+        run_id: the run.
+        valuation_calendar: the calendar's name, for the valuation events.
+        is_same_close: market orders fill at the close of the bar that they were decided on.
+    """
+
+    def __init__(
+        self, house: House, tape: Tape, agenda: Agenda, *, run_id: str, valuation_calendar: str, is_same_close: bool
+    ) -> None:
+        self._house = house
+        self._tape = tape
+        self._agenda = agenda
+        self._calendar = valuation_calendar
+        self._is_same_close = is_same_close
+        self._cursor = BarCursor(tape, run_id)
+        self._actions_origin = Origin(run_id, "data_service")
+        self._clock_origin = Origin(run_id, "engine")
+        self._instant_us = -NEVER_US
+
+    @property
+    def row(self) -> int:
+        """The number of rows handled so far."""
+        return self._cursor.row
+
+    @property
+    def instant_us(self) -> int:
+        """The instant handled last."""
+        return self._instant_us
+
+    def advance(self, *, single: bool = False) -> bool:
+        """Handle the next instant that has work and, unless `single`, the quiet rows before it; say False at the end."""
+        row, agenda, tape = self._cursor.row, self._agenda, self._tape
+        execution = self._house.execution
+        clock_us = self._next_clock_us()
+        busy_row = min(agenda.row_of_instant(clock_us), agenda.row_of_action())
+        if execution.has_live_orders:
+            busy_row = min(busy_row, agenda.row_of_orders(execution.open_orders(), row))
+        if row < busy_row and not single and not self._house.strategies.has_notices:
+            direct = self._direct_handler()
+            if direct is not None:
+                self._stream(busy_row, *direct)
+                return True
+        bar_us = int(tape.closed_at_us[row]) if row < len(tape) else NEVER_US
+        instant_us = min(bar_us, clock_us)
+        if instant_us == NEVER_US:
+            return False
+        self._hold_instant(instant_us, tape.rows_closed_by(instant_us) if bar_us == instant_us else row)
+        return True
+
+    def _next_clock_us(self) -> int:
+        house = self._house
+        clock_us = self._agenda.next_valuation_us
+        expiry_us = house.execution.next_expiry_us()
+        if expiry_us is not None and expiry_us < clock_us:
+            clock_us = expiry_us
+        due_us = house.portfolio.next_due_us()
+        if due_us is not None and due_us < clock_us:
+            clock_us = due_us
+        return max(clock_us, self._instant_us)
+
+    def _direct_handler(self) -> tuple[BarHandler, Context] | None:
+        strategies = self._house.strategies
+        if self._house.bus.handlers(PriceBarEvent) != (strategies.on_bar,):
+            return None
+        return strategies.direct_handler()
+
+    def _stream(self, stop: int, on_bar: BarHandler, context: Context) -> None:
+        """Hand quiet rows to the one strategy; at a signal finish the instant and let the orders be made."""
+        cursor = self._cursor
+        pending = self._house.bus.pending
+        bar = None
+        try:
+            while cursor.row < stop:
+                for bar in cursor.take(stop):
+                    context.bar = bar
+                    on_bar(bar, context)
+                    if pending:
+                        break
+                else:
+                    continue
+                break
+            if bar is None:
+                return
+            self._instant_us = bar.closed_at_us
+            if not pending:
+                return
+            end = self._end_of_instant(bar)
+            for bar in cursor.take_all(end):
+                context.bar = bar
+                on_bar(bar, context)
+        except HandlerError:
+            raise
+        except Exception as cause:
+            if bar is None:
+                raise
+            raise handler_error(bar, f"{context.strategy_id}.on_bar", cause) from cause
+        self._settle_orders(self._instant_us, end, self._tape_bars(bar, end) if self._is_same_close else [])
+
+    def _end_of_instant(self, bar: PriceBarEvent) -> int:
+        row, tape = self._cursor.row, self._tape
+        if row >= len(tape) or tape.closed_at_us[row] != bar.closed_at_us:
+            return row
+        return tape.rows_closed_by(bar.closed_at_us)
+
+    def _tape_bars(self, bar: PriceBarEvent, end: int) -> list[PriceBarEvent]:
+        start = self._tape.rows_closed_before(bar.closed_at_us)
+        return list(self._tape.bars(start, end, bar.run_id))
+
+    def _hold_instant(self, instant_us: int, end: int) -> None:
+        """Go through all phases of one instant whose bars are the rows up to `end`."""
+        house, cursor, agenda = self._house, self._cursor, self._agenda
+        bus, execution = house.bus, house.execution
+        start = cursor.row
+        self._instant_us = instant_us
+        now = from_epoch_us(instant_us)
+        bus.store.rows = start
+        self._apply_actions(instant_us)
+        bars = cursor.take_all(end)
+        bus.store.rows = end
+        house.marks.look_at_rows(instant_us, end)
+        if bars and execution.has_live_orders:
+            execution.begin_instant(self._finest(bars, start), now)
+            while execution.match_next():
+                bus.drain()
+        if (expiry_us := execution.next_expiry_us()) is not None and expiry_us <= instant_us:
+            execution.expire_due(instant_us)
+            bus.drain()
+        if (due_us := house.portfolio.next_due_us()) is not None and due_us <= instant_us:
+            house.portfolio.settle_due(now)
+            bus.drain()
+        if bars:
+            self._decide(bars, instant_us)
+            self._settle_orders(instant_us, end, bars if self._is_same_close else [])
+        if agenda.next_valuation_us == instant_us:
+            self._value(instant_us)
+
+    def _apply_actions(self, instant_us: int) -> None:
+        """Publish the corporate actions effective before this instant, each at the instant from which it is effective."""
+        bus, origin = self._house.bus, self._actions_origin
+        for effective_us, action in self._agenda.take_actions(instant_us):
+            origin.begin(None, None, from_epoch_us(effective_us))
+            stamp = origin.stamp()
+            stamp["correlation_id"] = stamp["event_id"]
+            event: CorporateActionEvent = msgspec.structs.replace(action, **stamp)
+            bus.publish(event)
+            bus.drain()
+
+    def _finest(self, bars: list[PriceBarEvent], start: int) -> list[PriceBarEvent]:
+        """Leave out the bars of coarser intervals: orders meet a symbol's finest bars only."""
+        tape = self._tape
+        if len(tape.intervals) == 1:
+            return bars
+        return [
+            bar
+            for row, bar in enumerate(bars, start)
+            if tape.interval_at(int(tape.matching_rows_of(bar.symbol)[0])) == tape.interval_at(row)
+        ]
+
+    def _decide(self, bars: list[PriceBarEvent], instant_us: int) -> None:
+        house = self._house
+        house.strategies.deliver_notices(instant_us)
+        for bar in bars:
+            house.bus.deliver(bar)
+        house.strategies.on_slice(bars)
+        if house.bus.handlers(SliceEvent):
+            house.bus.deliver(SliceEvent(instant_us, tuple(bars)))
+
+    def _settle_orders(self, instant_us: int, end: int, same_close_bars: list[PriceBarEvent]) -> None:
+        """Phase 5: signals become orders or refusals; with `same_close` market orders meet the bars they were decided on."""
+        house = self._house
+        house.bus.store.rows = end
+        house.marks.look_at_rows(instant_us, end)
+        house.bus.drain()
+        if same_close_bars and house.execution.has_live_orders:
+            house.execution.match_same_close(same_close_bars, from_epoch_us(instant_us))
+            while house.execution.match_next():
+                house.bus.drain()
+
+    def _value(self, instant_us: int) -> None:
+        valuation = self._agenda.take_valuation()
+        self._clock_origin.begin(None, None, from_epoch_us(instant_us))
+        stamp = self._clock_origin.stamp()
+        stamp["correlation_id"] = stamp["event_id"]
+        bus = self._house.bus
+        bus.publish(ValuationTriggerEvent(**stamp, session=valuation.session, calendar=self._calendar))
+        bus.drain()

@@ -1,0 +1,177 @@
+"""Who handles what: the one table of subscriptions, and the house it connects.
+
+Services know no other service. Each is given callables and read models here, and hears of the rest by the events that the table
+sends it. Rows are in the order of delivery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from qtrader.errors import DataError
+from qtrader.events.event_bus import EventBus
+from qtrader.events.identity import Origin
+from qtrader.market.calendars import get_calendar
+from qtrader.market.history import TapeHistory
+from qtrader.market.marks import Marks
+from qtrader.market.sessions import date_of
+from qtrader.services.account import AccountProjection
+from qtrader.services.execution.service import ExecutionService
+from qtrader.services.manager.service import ManagerService
+from qtrader.services.portfolio.service import PortfolioService
+from qtrader.services.reporting.service import ReportingService
+from qtrader.services.risk.service import RiskService
+from qtrader.services.strategy.service import StrategyService
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from qtrader.engine.config import RunConfig
+    from qtrader.events.event_store import EventStore
+    from qtrader.market.calendars import SessionCalendar
+    from qtrader.market.instruments import Instrument
+    from qtrader.services.data.assembly import LoadedData
+    from qtrader.services.strategy.protocol import StrategySpec
+
+#: No exchange has ever been shut for longer: New York in 1914, from the end of July to late November.
+_LONGEST_BREAK = timedelta(days=150)
+
+#: (topic, part of the house, handler), in the order of delivery.
+SUBSCRIPTIONS: tuple[tuple[str, str, str], ...] = (
+    ("corporate_action", "marks", "on_corporate_action"),
+    ("corporate_action", "portfolio", "on_corporate_action"),
+    ("corporate_action", "execution", "on_corporate_action"),
+    ("bar", "strategies", "on_bar"),
+    ("signal", "manager", "on_signal"),
+    ("signal_rejected", "strategies", "on_signal_rejected"),
+    ("order", "execution", "on_order"),
+    ("order_update", "manager", "on_order_update"),
+    ("order_update", "strategies", "on_order_update"),
+    ("fill", "portfolio", "on_fill"),
+    ("fill", "strategies", "on_fill"),
+    ("ledger_entry", "account", "on_ledger_entry"),
+    ("valuation_trigger", "portfolio", "on_valuation_trigger"),
+    ("consolidated_portfolio", "reporting", "on_consolidated_portfolio"),
+)
+
+
+@dataclass(frozen=True)
+class House:
+    """The parts of one run."""
+
+    bus: EventBus
+    marks: Marks
+    account: AccountProjection
+    strategies: StrategyService
+    manager: ManagerService
+    risk: RiskService
+    execution: ExecutionService
+    portfolio: PortfolioService
+    reporting: ReportingService
+
+
+class Sessions:
+    """Answer questions about sessions by symbol."""
+
+    def __init__(self, calendars: dict[str, SessionCalendar]) -> None:
+        self._calendars = calendars
+        self._days = get_calendar("UTC")
+
+    def of(self, symbol: str) -> SessionCalendar:
+        """Return a symbol's calendar; UTC days where it has none."""
+        return self._calendars.get(symbol, self._days)
+
+    def close_after(self, symbol: str, instant_us: int) -> int:
+        """Return the first close of a symbol's sessions strictly after an instant."""
+        return self.of(symbol).next_close(instant_us)
+
+    def close_on(self, symbol: str, day: date) -> int:
+        """Return the close of a symbol's session on a date, or of the next one where that date has none."""
+        calendar = self.of(symbol)
+        closes = calendar.sessions_between(day, day + _LONGEST_BREAK)
+        if not len(closes):
+            msg = f"{symbol}: calendar {calendar.name} has no session within {_LONGEST_BREAK.days} days of {day}"
+            raise DataError(msg)
+        return calendar.session_of_date(date_of(int(closes[0]))).closed_at_us
+
+
+def build(
+    config: RunConfig,
+    data: LoadedData,
+    made: Mapping[str, Any],
+    specs: Sequence[StrategySpec],
+    *,
+    run_id: str,
+    trading_starts_us: int,
+    store: EventStore | None = None,
+) -> House:
+    """Build the parts of a run around its strategy objects (`made`, by id) and connect them as the table says."""
+    bus = EventBus(store, run_id=run_id, is_automatic=False)
+    bus.store.attach_tape(data.tape, run_id)
+    marks = Marks(data.tape)
+    account = AccountProjection(marks.mark, config.portfolio.base_currency, config.portfolio.ledger_scale)
+    sessions = Sessions(dict(data.calendars))
+    instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
+    instrument = instruments.__getitem__
+    risk = RiskService(policy=config.risk, origin=Origin(run_id, "risk_service"), account=account, instrument=instrument)
+    house = House(
+        bus=bus,
+        marks=marks,
+        account=account,
+        strategies=StrategyService(
+            made,
+            symbols_of={spec.identifier: spec.symbols for spec in specs if spec.symbols is not None},
+            publish=bus.publish,
+            run_id=run_id,
+            symbols=data.tape.symbols,
+            account=account,
+            history=TapeHistory(data.tape),
+            look=marks.look,
+            last_price=marks.mark,
+            universe=data.universe,
+            trading_starts_us=trading_starts_us,
+            seed=config.run.seed,
+        ),
+        manager=ManagerService(
+            publish=bus.publish,
+            origin=Origin(run_id, "manager_service"),
+            risk=risk,
+            account=account,
+            instrument=instrument,
+            scale_in=config.risk.scale_in,
+            proceeds_fund_same_instant=config.risk.proceeds_fund_same_instant,
+            trading_starts_us=trading_starts_us,
+        ),
+        risk=risk,
+        execution=ExecutionService(
+            publish=bus.publish,
+            origin=Origin(run_id, "execution_service"),
+            settings=config.execution,
+            instrument=instrument,
+            session_close_after=sessions.close_after,
+            ledger_scale=config.portfolio.ledger_scale,
+        ),
+        portfolio=PortfolioService(
+            publish=bus.publish,
+            origin=Origin(run_id, "portfolio_service"),
+            settings=config.portfolio,
+            instrument=instrument,
+            mark=marks.mark,
+            session_close_us=sessions.close_on,
+        ),
+        reporting=ReportingService(
+            initial_equity=config.portfolio.initial_cash, trading_starts_us=trading_starts_us
+        ),
+    )
+    connect(house)
+    return house
+
+
+def connect(house: House) -> None:
+    """Subscribe the parts of a house as the table says."""
+    for topic, part, handler in SUBSCRIPTIONS:
+        owner: Any = getattr(house, part)
+        house.bus.subscribe(topic, getattr(owner, handler))

@@ -1,0 +1,1 @@
+"""Shipped risk policies, in `builtin/*.yaml`."""

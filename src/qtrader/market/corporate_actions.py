@@ -1,0 +1,266 @@
+"""Corporate actions: reading them, their order, and when they take effect.
+
+An action takes effect at the open of its ex-date's session, or at 00:00 UTC of that date where there is no
+calendar. Actions of one date apply in a fixed order, in which cash is per share after the splits of that
+date: symbol change, split, stock dividend, spin-off, merger, rights, cash, delisting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from qtrader.errors import DataError
+from qtrader.events.events import CorporateActionEvent
+from qtrader.events.vocabulary import ActionType
+from qtrader.market.instruments import CURRENCY_PATTERN
+from qtrader.market.intervals import DAY_US
+from qtrader.market.session_calendar import SessionCalendar
+
+#: The order in which actions of one symbol and date apply.
+SAME_DATE_ORDER: Final = (
+    ActionType.SYMBOL_CHANGE,
+    ActionType.SPLIT,
+    ActionType.STOCK_DIVIDEND,
+    ActionType.SPIN_OFF,
+    ActionType.MERGER,
+    ActionType.RIGHTS,
+    ActionType.CASH_DIVIDEND,
+    ActionType.DELISTING,
+)
+
+#: The columns that a file of corporate actions may have; the first three must be there.
+COLUMNS: Final = (
+    "symbol",
+    "ex_date",
+    "action",
+    "ratio",
+    "amount",
+    "currency",
+    "kind",
+    "pay_date",
+    "announced_date",
+    "record_date",
+    "new_symbol",
+    "cost_fraction",
+)
+
+_PRIORITY = {kind: place for place, kind in enumerate(SAME_DATE_ORDER)}
+_NEEDED = {
+    ActionType.SPLIT: ("ratio",),
+    ActionType.STOCK_DIVIDEND: ("ratio",),
+    ActionType.CASH_DIVIDEND: ("amount",),
+    ActionType.SYMBOL_CHANGE: ("new_symbol",),
+    ActionType.SPIN_OFF: ("ratio", "new_symbol"),
+}
+_SYNONYMS = {"dividend": ActionType.CASH_DIVIDEND}
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+def effective_at_us(action: CorporateActionEvent, calendar: SessionCalendar | None) -> int:
+    """Return the instant at which an action takes effect.
+
+    With a calendar it is the open of the ex-date's session, or of the next one if the exchange was closed on
+    the ex-date; without, 00:00 UTC of the ex-date.
+
+    Raises:
+        DataError: the calendar does not cover the ex-date.
+    """
+    if calendar is None:
+        return (action.ex_date - date(1970, 1, 1)).days * DAY_US
+    sessions = calendar.sessions_between(action.ex_date, min(calendar.covers_to, _in_a_month(action.ex_date)))
+    if not len(sessions):
+        what = f"the ex-date {action.ex_date} of {action.action_id}"
+        msg = f"calendar {calendar.name}: no session on or soon after {what}"
+        raise DataError(msg)
+    return int(calendar.dates_to_sessions(sessions[:1])[0][0])
+
+
+def _in_a_month(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 31)
+
+
+def unit_multiplier(action: CorporateActionEvent) -> Decimal | None:
+    """Return by how much an action multiplies the units held, or None if it does not."""
+    if action.ratio is None:
+        return None
+    if action.action_type is ActionType.SPLIT:
+        return action.ratio
+    return 1 + action.ratio if action.action_type is ActionType.STOCK_DIVIDEND else None
+
+
+def application_order(action: CorporateActionEvent) -> tuple[date, int, str, str]:
+    """Return the key that sorts actions into the order in which they apply."""
+    return action.ex_date, _PRIORITY[action.action_type], action.symbol, action.action_id
+
+
+def read_corporate_actions(path: str | Path, default_currency: str = "USD") -> list[CorporateActionEvent]:
+    """Read corporate actions from a CSV or Parquet file.
+
+    Raises:
+        DataError: naming file, row and what is wrong.
+    """
+    import polars as pl
+
+    file = Path(path)
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            frame = pl.read_parquet(file)
+        else:
+            frame = pl.read_csv(file, infer_schema=False)
+    except FileNotFoundError:
+        msg = f"{file}: no such file; it should list corporate actions"
+        raise DataError(msg) from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        msg = f"{file}: cannot be read: {error}"
+        raise DataError(msg) from error
+    return actions_from_rows(frame.columns, frame.iter_rows(), str(file), default_currency)
+
+
+def actions_from_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], place: str, default_currency: str = "USD"
+) -> list[CorporateActionEvent]:
+    """Make corporate actions of rows, sorted into the order in which they apply.
+
+    Args:
+        columns: their names, among `COLUMNS`.
+        rows: text, dates, numbers or None in the order of the columns.
+        place: where the rows come from, for messages.
+        default_currency: of amounts whose currency is empty.
+
+    Raises:
+        DataError: naming place, row, field and what is allowed.
+    """
+    names = [name.strip().lower() for name in columns]
+    unknown = [name for name in names if name not in COLUMNS]
+    missing = [name for name in COLUMNS[:3] if name not in names]
+    if unknown or missing:
+        what = f"unknown columns {unknown}" if unknown else f"missing columns {missing}"
+        msg = f"{place}: {what}; allowed are {', '.join(COLUMNS)}, of which the first three must be there"
+        raise DataError(msg)
+    drafts = [
+        _Row(dict(zip(names, row, strict=True)), f"{place}: row {number}").action(default_currency)
+        for number, row in enumerate(rows, start=1)
+    ]
+    return _with_ids(drafts)
+
+
+def _with_ids(drafts: list[CorporateActionEvent]) -> list[CorporateActionEvent]:
+    import msgspec
+
+    seen: dict[str, int] = {}
+    named = []
+    for draft in drafts:
+        stem = f"{draft.symbol}:{draft.ex_date.isoformat()}:{draft.action_type.value}"
+        seen[stem] = count = seen.get(stem, 0) + 1
+        action_id = stem if count == 1 else f"{stem}:{count}"
+        named.append(msgspec.structs.replace(draft, action_id=action_id))
+    return sorted(named, key=application_order)
+
+
+class _Row:
+    """One row, read field by field, with the place for messages."""
+
+    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+        self._values = values
+        self._place = place
+
+    def action(self, default_currency: str) -> CorporateActionEvent:
+        kind = self._kind()
+        amount = self._number("amount", allow_zero=True)
+        event = CorporateActionEvent(
+            action_id="",
+            symbol=self._needed("symbol"),
+            action_type=kind,
+            ex_date=self._date("ex_date") or self._missing("ex_date"),
+            announced_date=self._date("announced_date"),
+            record_date=self._date("record_date"),
+            pay_date=self._date("pay_date"),
+            ratio=self._number("ratio"),
+            amount=amount,
+            currency=None if amount is None else self._currency(default_currency),
+            is_special=self._is_special(),
+            new_symbol=self._text("new_symbol"),
+            cost_fraction=self._fraction(),
+        )
+        for field in _NEEDED.get(kind, ()):
+            if getattr(event, field) is None:
+                self._refuse(field, f"is empty; a {kind.value} needs it")
+        return event
+
+    def _refuse(self, field: str, message: str) -> NoReturn:
+        msg = f"{self._place}: {field} {message}"
+        raise DataError(msg) from None
+
+    def _missing(self, field: str) -> NoReturn:
+        self._refuse(field, "is empty; every action needs it")
+
+    def _text(self, field: str) -> str | None:
+        value = self._values.get(field)
+        text = "" if value is None else str(value).strip()
+        return text or None
+
+    def _needed(self, field: str) -> str:
+        return self._text(field) or self._missing(field)
+
+    def _kind(self) -> ActionType:
+        text = self._needed("action").lower()
+        if text in _SYNONYMS:
+            return _SYNONYMS[text]
+        try:
+            return ActionType(text)
+        except ValueError:
+            allowed = ", ".join(kind.value for kind in ActionType)
+            self._refuse("action", f"is {text!r}; allowed are {allowed}")
+
+    def _date(self, field: str) -> date | None:
+        value = self._values.get(field)
+        if isinstance(value, datetime):
+            if value.time() != datetime.min.time():
+                self._refuse(field, f"is {value!s}; allowed is a date without a time")
+            return value.date()
+        if isinstance(value, date):
+            return value
+        text = self._text(field)
+        if text is None:
+            return None
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            self._refuse(field, f"is {text!r}; allowed is a date, for example 2005-02-28")
+
+    def _number(self, field: str, *, allow_zero: bool = False) -> Decimal | None:
+        value = self._values.get(field)
+        text = repr(value) if isinstance(value, float) else self._text(field)
+        if text is None or text == "nan":
+            return None
+        allowed = "a number of zero or more" if allow_zero else "a number above zero"
+        try:
+            number = Decimal(text) if _PLAIN_NUMBER.fullmatch(text) else Decimal("NaN")
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if number.is_nan() or number < 0 or (number == 0 and not allow_zero):
+            self._refuse(field, f"is {text!r}; allowed is {allowed}")
+        return number
+
+    def _fraction(self) -> Decimal | None:
+        number = self._number("cost_fraction", allow_zero=True)
+        if number is not None and number > 1:
+            self._refuse("cost_fraction", f"is {number}; allowed is 0 to 1")
+        return number
+
+    def _currency(self, default: str) -> str:
+        currency = self._text("currency") or default
+        if not CURRENCY_PATTERN.fullmatch(currency):
+            self._refuse("currency", f"is {currency!r}; allowed is a code, for example USD")
+        return currency
+
+    def _is_special(self) -> bool:
+        kind = (self._text("kind") or "regular").lower()
+        if kind not in {"regular", "special"}:
+            self._refuse("kind", f"is {kind!r}; allowed are regular and special")
+        return kind == "special"

@@ -1,0 +1,120 @@
+"""Prices as they were known: looked up from the tape, never pushed.
+
+A symbol's price at an instant is the close of the last bar of its finest interval that had closed by then.
+Two ways lead to it: `LastPrices` moves forward with the engine and answers in amortised constant time,
+`close_at` answers for any instant by bisection. `decimal_price` is the bridge from floats to money.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from decimal import Decimal
+
+from qtrader.market.tape import Tape
+from qtrader.money import decimal_of as decimal_price
+
+__all__ = ["LastPrices", "close_at", "decimal_price", "last_row", "next_row"]
+
+
+class _SymbolPrices:
+    """One symbol's rows with a cursor: `count` of them lie before the present row."""
+
+    __slots__ = ("closes", "count", "limit", "price", "rows")
+
+    def __init__(self, tape: Tape, symbol: str) -> None:
+        self.rows = tape.matching_rows_of(symbol)
+        self.closes = tape.close
+        self.count = 0
+        #: The first row that would move the cursor; below it a lookup is one comparison.
+        self.limit = int(self.rows[0]) if len(self.rows) else len(tape)
+        self.price: float | None = None
+
+    def move(self, row: int, rows_on_tape: int) -> None:
+        rows = self.rows
+        step, low, high = 1, self.count, len(rows)
+        # Gallop from the cursor, so that a short step costs little and a long one its logarithm.
+        while low + step < high and rows[low + step] < row:
+            low += step
+            step *= 2
+        self.count = bisect_left(rows, row, low, min(low + step + 1, high))
+        self.limit = int(rows[self.count]) if self.count < high else rows_on_tape
+        self.price = float(self.closes[rows[self.count - 1]]) if self.count else None
+
+
+class LastPrices:
+    """Answer what each symbol last closed at, moving forward over a tape.
+
+    `advance_to(row)` says that the rows before `row` are known; `price(symbol)` is then that symbol's last
+    close. The cursor of a symbol moves only when it is asked for. Going back is allowed and costs a
+    bisection.
+    """
+
+    __slots__ = ("_cursors", "_known_rows", "_tape")
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._cursors: dict[str, _SymbolPrices] = {}
+        self._known_rows = 0
+
+    @property
+    def known_rows(self) -> int:
+        """The number of rows that are known: those before this one."""
+        return self._known_rows
+
+    def advance_to(self, row: int) -> None:
+        """Make the rows before `row` known; a smaller row than before starts over."""
+        if row < self._known_rows:
+            self._cursors.clear()
+        self._known_rows = row
+
+    def advance_to_instant(self, instant_us: int) -> None:
+        """Make the bars known that closed at or before an instant."""
+        self.advance_to(self._tape.rows_closed_by(instant_us))
+
+    def price(self, symbol: str) -> float | None:
+        """Return the last known close of a symbol, or None before its first bar.
+
+        Raises:
+            DataError: the symbol is not on the tape.
+        """
+        cursor = self._cursors.get(symbol)
+        if cursor is None:
+            cursor = self._cursors[symbol] = _SymbolPrices(self._tape, symbol)
+        if self._known_rows > cursor.limit:
+            cursor.move(self._known_rows, len(self._tape))
+        return cursor.price
+
+    def decimal_price(self, symbol: str) -> Decimal | None:
+        """Return the last known close of a symbol as a Decimal, or None before its first bar."""
+        price = self.price(symbol)
+        return None if price is None else decimal_price(price)
+
+    def price_at(self, symbol: str, instant_us: int) -> float | None:
+        """Return a symbol's last close by an instant, or None; independent of the cursor."""
+        return close_at(self._tape, symbol, instant_us)
+
+    def last_row(self, symbol: str, before_row: int) -> int | None:
+        """Return the row of a symbol's last bar before a row, or None; independent of the cursor."""
+        return last_row(self._tape, symbol, before_row)
+
+
+def last_row(tape: Tape, symbol: str, before_row: int) -> int | None:
+    """Return the row of the last bar of a symbol's finest interval before a row, or None."""
+    rows = tape.matching_rows_of(symbol)
+    count = bisect_left(rows, before_row)
+    return int(rows[count - 1]) if count else None
+
+
+def next_row(tape: Tape, symbol: str, from_row: int) -> int | None:
+    """Return the row of the first bar of a symbol's finest interval at or after a row, or None."""
+    rows = tape.matching_rows_of(symbol)
+    count = bisect_left(rows, from_row)
+    return int(rows[count]) if count < len(rows) else None
+
+
+def close_at(tape: Tape, symbol: str, instant_us: int) -> float | None:
+    """Return the close of a symbol's last bar that closed at or before an instant, or None."""
+    rows = tape.matching_rows_of(symbol)
+    closed = tape.closed_at_us
+    count = bisect_right(rows, instant_us, key=lambda row: int(closed[row]))
+    return float(tape.close[rows[count - 1]]) if count else None

@@ -1,0 +1,81 @@
+"""When bars open and close: from the times that a source gives to the instants of the tape.
+
+A daily bar lasts as long as its calendar's session, or from 00:00 to 24:00 UTC without a calendar. An
+intraday bar begins or ends at its time, as the label says, and lasts one interval.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qtrader.errors import ConfigError, DataError
+from qtrader.market.calendars import get_calendar
+from qtrader.market.intervals import DAILY, DAY_US, interval_name, interval_us
+from qtrader.market.tape import Longs
+from qtrader.services.data.source import BarLabel, DataSource
+from qtrader.services.data.timestamps import BarTimes
+
+
+def interval_of(times: BarTimes, source: DataSource, series: str) -> tuple[str, tuple[str, ...]]:
+    """Return the interval of bars, declared or detected, and what to note about it.
+
+    Raises:
+        DataError: the bars are closer together than the declared interval.
+        ConfigError: the bars do not tell their interval.
+    """
+    if times.is_dates:
+        return DAILY, ()
+    if source.interval is not None:
+        steps = np.diff(times.values)
+        length_us = interval_us(source.interval)
+        close_steps = int(np.count_nonzero(steps < length_us))
+        if close_steps * 2 > len(steps):
+            step = int(np.median(steps)) / 1e6
+            msg = (
+                f"{series}: the interval is declared as {source.interval}, but most bars are closer "
+                "together: "
+                f"the usual step is {step:g} s"
+            )
+            raise DataError(msg)
+        return source.interval, ()
+    if len(times.values) < 2:
+        msg = f"{series}: one bar does not tell its interval; declare interval, for example 1m"
+        raise ConfigError(msg)
+    steps, counts = np.unique(np.diff(times.values), return_counts=True)
+    usual = int(steps[int(counts.argmax())])
+    if usual != int(steps[0]) or usual > DAY_US:
+        msg = (
+            f"{series}: the interval is not clear: the shortest step is {int(steps[0]) / 1e6:g} s, the "
+            f"most frequent {usual / 1e6:g} s; declare interval, for example 1m"
+        )
+        raise ConfigError(msg)
+    name = interval_name(usual)
+    return name, (f"{series}: interval detected: {name}",)
+
+
+def spans_of(
+    times: BarTimes, interval: str, source: DataSource, label: str | None, series: str
+) -> tuple[Longs, Longs]:
+    """Return when bars open and close, in microseconds since the Unix epoch.
+
+    Raises:
+        DataError: a date is no session of the calendar.
+        ConfigError: the bars are intraday and nobody says which end their times name.
+    """
+    if times.is_dates:
+        if source.calendar is not None:
+            return get_calendar(source.calendar).dates_to_sessions(times.values)
+        return times.values * DAY_US, (times.values + 1) * DAY_US
+    if label is None:
+        msg = (
+            f"{series}: the bars are intraday, so that bar_label must say which end of a bar its "
+            "time names: open | close"
+        )
+        raise ConfigError(msg)
+    length_us = np.int64(interval_us(interval))
+    if label == BarLabel.OPEN:
+        return times.values, times.values + length_us
+    opened = times.values - length_us
+    # A session's last bar may be shorter; it cannot begin before the bar that comes first has ended.
+    opened[1:] = np.maximum(opened[1:], times.values[:-1])
+    return opened, times.values

@@ -1,0 +1,56 @@
+"""Where rows come from, for messages that lead a person to the spot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from qtrader.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A file or frame, and which line of it holds the first data row (None where there are no lines).
+
+    `rows` are the data rows that a selection consists of, so that its rows are named as the file counts them.
+    """
+
+    name: str
+    first_line: int | None = None
+    rows: NDArray[np.int64] | None = None
+
+    def select(self, rows: NDArray[np.int64]) -> Place:
+        """Return the place of a selection of these rows."""
+        return replace(self, rows=rows)
+
+    def row(self, row: int) -> str:
+        """Name a data row, counted from 0 inside and from 1 outside."""
+        number = row if self.rows is None else int(self.rows[row])
+        if self.first_line is None:
+            return f"{self.name}: row {number + 1}"
+        return f"{self.name}: row {number + 1} (line {self.first_line + number})"
+
+    def refuse(self, message: str) -> NoReturn:
+        """Raise about the whole file or frame."""
+        msg = f"{self.name}: {message}"
+        raise DataError(msg)
+
+    def refuse_row(self, row: int, message: str) -> NoReturn:
+        """Raise about one row."""
+        msg = f"{self.row(row)}: {message}"
+        raise DataError(msg)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows as they were found: text from CSV files, typed from everything else."""
+
+    frame: pl.DataFrame
+    place: Place
+    #: Given by the container (a dict's key, a second header line); None where the source must say.
+    symbol: str | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Execution: how orders rest, meet bars and fill, at what price and at what cost."""

@@ -1,0 +1,1 @@
+"""Reporting: what a run earned, at what risk, and how each number is defined."""

@@ -1,0 +1,84 @@
+"""What a report shows, as plain values: made from a run by the engine, turned into a page by `html`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from qtrader.services.reporting.metrics import PerformanceSummary
+
+MarkerKind = Literal["long_entry", "long_exit", "short_entry", "short_exit"]
+
+#: A cell of a table: numbers are written by the page, text is escaped by it.
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values at instants in order, in microseconds since the epoch; a NaN leaves a gap."""
+
+    instants_us: Sequence[int]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A fill on a price chart; `price` is on the chart's scale, `text` says the rest."""
+
+    at_us: int
+    price: float
+    kind: MarkerKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChart:
+    """One symbol's closes, adjusted for splits as of the last bar, with the fills in it."""
+
+    symbol: str
+    closes: Curve
+    markers: tuple[Marker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under named columns.
+
+    A column's format is text, number, count, money, percent, price, quantity or instant (microseconds).
+    """
+
+    columns: tuple[str, ...]
+    formats: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """One report.
+
+    `equity` begins with the starting capital; `drawdown` and `benchmark` (scaled to the starting capital)
+    have its instants. `provenance` names what makes the run reproducible, in order.
+    """
+
+    name: str
+    run_id: str
+    base_currency: str
+    symbols: tuple[str, ...]
+    strategy_ids: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    conventions: tuple[str, ...]
+    summary: PerformanceSummary
+    equity: Curve
+    drawdown: Curve
+    benchmark: Curve | None
+    benchmark_name: str | None
+    prices: tuple[PriceChart, ...]
+    trades: Table
+    refusals: Table
+    open_positions: Table
+    working_orders: Table
+    costs: Table
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    configuration: str = ""

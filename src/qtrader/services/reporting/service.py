@@ -1,0 +1,65 @@
+"""The reporting service: it collects what is valued while a run goes on, and measures it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from qtrader.events.base import BaseEvent
+from qtrader.events.events import ConsolidatedPortfolioEvent
+from qtrader.services.reporting.equity import BenchmarkSeries, account_series, traded_valuations
+from qtrader.services.reporting.metrics import MeasureConventions, PerformanceSummary, summarize
+from qtrader.services.reporting.trades import trades_from
+
+
+class ReportingService:
+    """Collect valuations; nothing is computed before somebody asks.
+
+    Args: initial_equity: the starting capital, the first point of the equity curve. trading_starts_us:
+    valuations up to and including this instant belong to the warmup and are not measured.
+    """
+
+    __slots__ = ("_initial_equity", "_trading_starts_us", "_valuations")
+
+    def __init__(self, *, initial_equity: Decimal, trading_starts_us: int = -(2**63)) -> None:
+        self._initial_equity = initial_equity
+        self._trading_starts_us = trading_starts_us
+        self._valuations: list[ConsolidatedPortfolioEvent] = []
+
+    def on_consolidated_portfolio(self, event: ConsolidatedPortfolioEvent) -> None:
+        """Keep a valuation."""
+        self._valuations.append(event)
+
+    @property
+    def valuations(self) -> tuple[ConsolidatedPortfolioEvent, ...]:
+        """Every valuation so far, in order."""
+        return tuple(self._valuations)
+
+    def summary(
+        self,
+        events: Iterable[BaseEvent],
+        *,
+        began_us: int,
+        benchmark: BenchmarkSeries | None = None,
+        conventions: MeasureConventions | None = None,
+    ) -> PerformanceSummary:
+        """Measure the run so far.
+
+        Args:
+            events: the log; its fills and ledger entries make trades, turnover and flows.
+            began_us: the instant of the starting capital, before the first valuation.
+            benchmark: what to compare with.
+            conventions: periods a year, risk-free rate and what else is assumed.
+
+        Raises:
+            MetricInputError: an input is not usable, for example valuations that do not increase in time.
+        """
+        log = tuple(events)
+        valued = traded_valuations(self._valuations, self._trading_starts_us)
+        account = account_series(self._initial_equity, began_us, valued, log)
+        return summarize(
+            account,
+            trades=[trade.as_closed() for trade in trades_from(log) if not trade.is_open],
+            benchmark=None if benchmark is None or not valued else benchmark.over(account.valued_at_us),
+            conventions=conventions,
+        )

@@ -1,0 +1,1 @@
+"""The strategy service: runs strategies on bars and publishes their signals."""

@@ -1,0 +1,116 @@
+"""What a strategy may write in a signal.
+
+Each argument is read once, and a bad one is an error that names it and says what is allowed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from operator import index
+from typing import SupportsIndex, TypeVar, overload
+
+from qtrader.errors import StrategyError
+from qtrader.events.vocabulary import OrderType, SignalIntention
+from qtrader.money import decimal_of
+
+#: A price or quantity as a strategy may give it.
+Price = float | int | str | Decimal | SupportsIndex
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def check_combination(
+    intention: SignalIntention,
+    *,
+    quantity: Price | None,
+    fraction: Price | None,
+    stop_loss: Price | None,
+    take_profit: Price | None,
+) -> None:
+    """Refuse arguments that do not go with the intention or with each other."""
+    opens = intention in (SignalIntention.OPEN_LONG, SignalIntention.OPEN_SHORT)
+    if fraction is not None and (opens or quantity is not None):
+        msg = (
+            "fraction says how much of a position to close; "
+            "it does not go with an opening signal or with quantity"
+        )
+        raise StrategyError(msg)
+    if not opens and (stop_loss is not None or take_profit is not None):
+        msg = (
+            "stop_loss and take_profit protect a position being opened; they do not go with a closing signal"
+        )
+        raise StrategyError(msg)
+
+
+def check_order_prices(order_type: OrderType, limit_price: Price | None, stop_price: Price | None) -> None:
+    """Refuse an order type without the prices it needs, or with one that it does not take."""
+    takes_limit = order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+    takes_stop = order_type in (OrderType.STOP, OrderType.STOP_LIMIT)
+    for name, value, is_taken in (
+        ("limit_price", limit_price, takes_limit),
+        ("stop_price", stop_price, takes_stop),
+    ):
+        if is_taken and value is None:
+            msg = f"a {order_type.value} order needs {name}="
+            raise StrategyError(msg)
+        if value is not None and not is_taken:
+            msg = f"a {order_type.value} order takes no {name}; found {value}"
+            raise StrategyError(msg)
+
+
+def _decimal(value: Price) -> Decimal:
+    if isinstance(value, float):
+        return decimal_of(float(value))
+    if isinstance(value, (str, Decimal)):
+        return Decimal(value)
+    # Whole numbers of other libraries too, for example a cell of a NumPy column.
+    return Decimal(index(value))
+
+
+def _number(name: str, value: Price) -> Decimal:
+    try:
+        number = _decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
+        msg = f"{name} is {value!r}; allowed is a number as float, int, str or Decimal"
+        raise StrategyError(msg) from None
+    if not number.is_finite():
+        msg = f"{name} is {value!r}; allowed is a finite number"
+        raise StrategyError(msg)
+    return number
+
+
+@overload
+def positive(name: str, value: None) -> None: ...
+@overload
+def positive(name: str, value: Price) -> Decimal: ...
+def positive(name: str, value: Price | None) -> Decimal | None:
+    """Read a number above zero; None stays None."""
+    if value is None:
+        return None
+    number = _number(name, value)
+    if number <= 0:
+        msg = f"{name} is {value}; allowed is a number above zero"
+        raise StrategyError(msg)
+    return number
+
+
+def fraction_of_one(name: str, value: Price | None, *, allows_zero: bool) -> Decimal | None:
+    """Read a number up to one, from zero or above it; None stays None."""
+    if value is None:
+        return None
+    number = _number(name, value)
+    if not 0 <= number <= 1 or (number == 0 and not allows_zero):
+        msg = f"{name} is {value}; allowed is a number {'from 0 to 1' if allows_zero else 'above 0 up to 1'}"
+        raise StrategyError(msg)
+    return number
+
+
+def member_of(kind: type[Member], name: str, value: Member | str) -> Member:
+    """Read a word of a closed vocabulary."""
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        msg = f"{name} is {value!r}; allowed is one of {allowed}"
+        raise StrategyError(msg) from None
