@@ -6,7 +6,6 @@ interrupted. Nothing heavy is imported before the command that needs it runs.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -25,10 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     wants_traceback = TRACEBACK in given
     try:
         app([word for word in given if word != TRACEBACK], prog_name="qtrader", standalone_mode=True)
-    except BrokenPipeError:
-        # The reader has seen enough; Python's own flush at exit must not meet the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost frame of the program
         sys.exit(explain_failure(error, wants_traceback=wants_traceback))
     sys.exit(0)

@@ -115,9 +115,9 @@ def _print(loaded: LoadedData) -> None:
     typer.echo(", ".join(counts))
     for entry in report.series:
         for rule, count in entry.dropped.items():
-            console.print(Text(f"bad: {entry.place}: {entry.symbol}: {rule}: {count:,} rows"))
+            console.print(Text(f"bad: {entry.place}: {entry.symbol}: {rule}: rows {count:,}"))
         if entry.widened:
-            console.print(Text(f"widened: {entry.place}: {entry.symbol}: {entry.widened:,} bars"))
+            console.print(Text(f"widened: {entry.place}: {entry.symbol}: bars {entry.widened:,}"))
     for note in (*report.notes, *report.actions_in_prices):
         console.print(Text(f"note: {note}"))
 

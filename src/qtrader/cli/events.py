@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from qtrader.events.base import ValidatedEvent
 
 _BAR = "bar"
-#: Said in columns of their own, or only of use to a program.
-_NOT_SHOWN = ("symbol",)
 
 
 def events(
@@ -29,27 +29,35 @@ def events(
 ) -> None:
     """Show the events of a run, as a table or as contract documents."""
     from qtrader.engine.run_directory import load_run
-    from qtrader.events import codec
 
     _refuse_unknown_type(event_type)
     stored = load_run(run)
     _refuse_unknown_symbol(symbol, stored)
     found = _chosen(stored, event_type, symbol, with_bars=bars or event_type == _BAR)
-    if as_json:
-        for sequence, event in found:
-            typer.echo(codec.encode(event, sequence))
-        return
-    typer.echo(f"{'sequence':>9}  {'time':<20}  {'type':<22}  {'symbol':<8}  what")
+    try:
+        for line in _documents(found) if as_json else _table(found):
+            typer.echo(line)
+    except BrokenPipeError:
+        # Whoever reads has seen enough; Python's own flush at exit must not meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _documents(found: Iterator[tuple[int, ValidatedEvent]]) -> Iterator[bytes]:
+    from qtrader.events import codec
+
+    return (codec.encode(event, sequence) for sequence, event in found)
+
+
+def _table(found: Iterator[tuple[int, ValidatedEvent]]) -> Iterator[str]:
+    from qtrader.events import codec
+
+    yield f"{'sequence':>9}  {'time':<20}  {'type':<22}  {'symbol':<8}  what"
     for sequence, event in found:
         document = codec.document(event, sequence)
         payload = document["payload"]
-        what = "  ".join(
-            f"{name}={_shown(value)}" for name, value in payload.items() if _is_telling(name, value)
-        )
-        typer.echo(
-            f"{sequence:>9}  {document['occurred_at'][:19] + 'Z':<20}  {event.event_type:<22}  "
-            f"{payload.get('symbol') or '':<8}  {what}"
-        )
+        told = (f"{name}={_shown(value)}" for name, value in payload.items() if _is_telling(name, value))
+        instant, symbol = f"{document['occurred_at'][:19]}Z", payload.get("symbol") or ""
+        yield f"{sequence:>9}  {instant:<20}  {event.event_type:<22}  {symbol:<8}  {'  '.join(told)}"
 
 
 def _chosen(
@@ -65,7 +73,7 @@ def _chosen(
 
 
 def _is_telling(name: str, value: Any) -> bool:
-    return value is not None and value not in ([], {}) and name not in _NOT_SHOWN
+    return value is not None and value not in ([], {}) and name != "symbol"
 
 
 def _shown(value: Any) -> str:

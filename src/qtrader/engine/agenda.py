@@ -7,26 +7,50 @@ two entries of the agenda nothing can happen but a strategy's signal, so the eng
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from qtrader.events.vocabulary import OrderStatus, OrderType, Side
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
-    from decimal import Decimal
 
     from numpy.typing import NDArray
 
     from qtrader.events.events import CorporateActionEvent
     from qtrader.market.calendars import SessionCalendar
     from qtrader.market.tape import Tape
-    from qtrader.services.execution.orders import OpenOrder
 
 NEVER_US = 2**63 - 1
 _FIRST_CHUNK = 16
+_FORGET_ABOVE = 64
+
+
+class RestingOrder(Protocol):
+    """What the agenda asks of an order at work; orders are told apart by identity.
+
+    A bar whose low is above `reach_down` and whose high is below `reach_up` cannot touch the order; bars that opened before
+    `live_from_us` do not meet it, and while that is None no bar does.
+    """
+
+    reach_down: float
+    reach_up: float
+    live_from_us: int | None
+
+    @property
+    def symbol(self) -> str:
+        """The symbol whose bars it meets."""
+        ...
+
+
+class _Candidate(NamedTuple):
+    """The first row that could fill an order, and the terms that it was found for."""
+
+    row: int
+    reach_down: float
+    reach_up: float
+    live_from_us: int | None
 
 
 class Valuation(NamedTuple):
@@ -56,7 +80,10 @@ class Agenda:
     """
 
     def __init__(
-        self, tape: Tape, valuation_list: Sequence[Valuation], actions: Sequence[tuple[int, CorporateActionEvent]]
+        self,
+        tape: Tape,
+        valuation_list: Sequence[Valuation],
+        actions: Sequence[tuple[int, CorporateActionEvent]],
     ) -> None:
         self._tape = tape
         self._valuations = valuation_list
@@ -64,7 +91,7 @@ class Agenda:
         self._actions = actions
         self._next_action = 0
         self._rows_before: dict[int, int] = {}
-        self._candidates: dict[str, tuple[Decimal | None, Decimal | None, int | None, int]] = {}
+        self._candidates: dict[RestingOrder, _Candidate] = {}
 
     @property
     def next_valuation_us(self) -> int:
@@ -99,32 +126,37 @@ class Agenda:
         """Return the first row that closes at an instant or after it."""
         return len(self._tape) if instant_us == NEVER_US else self._first_row(instant_us)
 
-    def row_of_orders(self, orders: Iterable[OpenOrder], from_row: int) -> int:
+    def row_of_orders(self, orders: Collection[RestingOrder], from_row: int) -> int:
         """Return the first row, from one on, at whose instant some live order could fill."""
+        candidates = self._candidates
+        if len(candidates) > 2 * len(orders) + _FORGET_ABOVE:
+            # Orders that have ended are dropped by forgetting all; the live ones are found again.
+            candidates.clear()
         first = len(self._tape)
         for order in orders:
-            if order.is_live:
-                first = min(first, self._candidate(order, from_row))
-        return first if first >= len(self._tape) else self._instant_start(first)
-
-    def _candidate(self, order: OpenOrder, from_row: int) -> int:
-        known = self._candidates.get(order.order_id)
-        terms = (order.limit_price, order.stop_price, order.live_from_us)
-        if known is None or known[:3] != terms or known[3] < from_row:
-            row = first_row_for(self._tape, order, from_row)
-            self._candidates[order.order_id] = (*terms, row)
-            return row
-        return known[3]
-
-    def forget_order(self, order_id: str) -> None:
-        """Drop what is remembered of an order that has ended."""
-        self._candidates.pop(order_id, None)
+            known = candidates.get(order)
+            if (
+                known is None
+                or known.row < from_row
+                or known.reach_down != order.reach_down
+                or known.reach_up != order.reach_up
+                or known.live_from_us != order.live_from_us
+            ):
+                row = first_row_for(self._tape, order, from_row)
+                candidates[order] = _Candidate(row, order.reach_down, order.reach_up, order.live_from_us)
+            else:
+                row = known.row
+            if row < first:
+                first = row
+        return (
+            first if len(self._tape.symbols) == 1 or first == len(self._tape) else self._instant_start(first)
+        )
 
     def _first_row(self, instant_us: int) -> int:
         """Return the first row closing at an instant or later, remembering the few instants that are asked for again and again."""
         row = self._rows_before.get(instant_us)
         if row is None:
-            if len(self._rows_before) > 64:  # noqa: PLR2004 - a handful of clocks is alive at any time
+            if len(self._rows_before) > _FORGET_ABOVE:
                 self._rows_before.clear()
             row = self._rows_before[instant_us] = self._tape.rows_closed_before(instant_us)
         return row
@@ -134,30 +166,37 @@ class Agenda:
         return int(starts[int(np.searchsorted(starts, row, side="right")) - 1])
 
 
-def first_row_for(tape: Tape, order: OpenOrder, from_row: int) -> int:
+def first_row_for(tape: Tape, order: RestingOrder, from_row: int) -> int:
     """Return the first row, from one on, whose bar could fill or trigger an order; the tape's length if there is none.
 
-    A bar could do so if it opened at or after the order went live and, for a price, reaches it: a touch counts here, what it
-    means is for the matching to say.
+    A bar could do so if it opened at or after the order went live and reaches its price: a touch counts here, what it means is for
+    the matching to say.
     """
+    live_from_us = order.live_from_us
+    if live_from_us is None:
+        return len(tape)
     rows = tape.matching_rows_of(order.symbol)
-    start = int(np.searchsorted(rows, from_row))
-    live_from_us = order.live_from_us if order.live_from_us is not None else order.accepted_at_us
+    start = from_row if len(rows) == len(tape) else int(rows.searchsorted(from_row))
     opened = tape.opened_at_us
     while start < len(rows) and opened[rows[start]] < live_from_us:
         start += 1
     if start >= len(rows):
         return len(tape)
-    waits_for_limit = order.order_type is OrderType.LIMIT or order.status is OrderStatus.TRIGGERED
-    price = order.limit_price if waits_for_limit else order.stop_price
-    if price is None:
+    if order.reach_down == inf or order.reach_up == -inf:
         return int(rows[start])
-    waits_above = (order.side is Side.BUY) is not waits_for_limit
-    return _first_reaching(tape.high if waits_above else tape.low, rows, start, float(price), is_above=waits_above, none=len(tape))
+    if order.reach_down == -inf:
+        return _first_reaching(tape.high, rows, start, order.reach_up, is_above=True, none=len(tape))
+    return _first_reaching(tape.low, rows, start, order.reach_down, is_above=False, none=len(tape))
 
 
 def _first_reaching(
-    column: NDArray[np.float64], rows: NDArray[np.int64], start: int, price: float, *, is_above: bool, none: int
+    column: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    start: int,
+    price: float,
+    *,
+    is_above: bool,
+    none: int,
 ) -> int:
     """Scan in growing chunks, so that a near row is found cheaply and a far one without touching every row in Python."""
     chunk = _FIRST_CHUNK

@@ -25,6 +25,7 @@ from qtrader.engine.config import (
 from qtrader.engine.config_errors import nearest, unknown, validate
 from qtrader.engine.config_reader import Document, KeyPath, read_yaml
 from qtrader.errors import ConfigError
+from qtrader.libraries.strategies import LIBRARY
 from qtrader.services.data.source import SAMPLE_PREFIX, DataSource, DataSources, parse_sources
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
@@ -133,6 +134,10 @@ def _data(content: Any, document: Document, keys: KeyPath) -> tuple[DataSelectio
 def _strategies(content: Any, document: Document, keys: KeyPath) -> tuple[StrategyConfig, ...]:
     entries = _entries(content, document, keys)
     found = tuple(validate(StrategyConfig, entry, document, at) for at, entry in entries)
+    for strategy, (at, _entry) in zip(found, entries, strict=True):
+        if ":" not in strategy.strategy and strategy.strategy not in LIBRARY:
+            msg = f'{unknown("strategy", strategy.strategy, LIBRARY)}, or "module:Class"'
+            raise document.refuse((*at, "strategy"), msg)
     _refuse_repeated([strategy.spec.identifier for strategy in found], "id", document, keys)
     return found
 

@@ -7,7 +7,7 @@ same events, which a test compares.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -40,10 +40,23 @@ class RunLoop:
     """
 
     def __init__(
-        self, house: House, tape: Tape, agenda: Agenda, *, run_id: str, valuation_calendar: str, is_same_close: bool
+        self,
+        house: House,
+        tape: Tape,
+        agenda: Agenda,
+        *,
+        run_id: str,
+        valuation_calendar: str,
+        is_same_close: bool,
     ) -> None:
         self._house = house
+        self._bus = house.bus
+        self._execution = house.execution
+        self._portfolio = house.portfolio
+        self._strategies = house.strategies
         self._tape = tape
+        self._rows = len(tape)
+        self._closed_at_us = tape.closed_at_us
         self._agenda = agenda
         self._calendar = valuation_calendar
         self._is_same_close = is_same_close
@@ -51,6 +64,8 @@ class RunLoop:
         self._actions_origin = Origin(run_id, "data_service")
         self._clock_origin = Origin(run_id, "engine")
         self._instant_us = -NEVER_US
+        self._known_listeners: tuple[Any, ...] | None = None
+        self._direct: tuple[BarHandler, Context] | None = None
 
     @property
     def row(self) -> int:
@@ -64,45 +79,55 @@ class RunLoop:
 
     def advance(self, *, single: bool = False) -> bool:
         """Handle the next instant that has work and, unless `single`, the quiet rows before it; say False at the end."""
-        row, agenda, tape = self._cursor.row, self._agenda, self._tape
-        execution = self._house.execution
+        row, agenda = self._cursor.row, self._agenda
         clock_us = self._next_clock_us()
         busy_row = min(agenda.row_of_instant(clock_us), agenda.row_of_action())
-        if execution.has_live_orders:
-            busy_row = min(busy_row, agenda.row_of_orders(execution.open_orders(), row))
-        if row < busy_row and not single and not self._house.strategies.has_notices:
+        if self._execution.has_live_orders:
+            busy_row = min(busy_row, agenda.row_of_orders(self._execution.live_orders(), row))
+        if row < busy_row and not single and not self._strategies.has_notices:
             direct = self._direct_handler()
             if direct is not None:
                 self._stream(busy_row, *direct)
                 return True
-        bar_us = int(tape.closed_at_us[row]) if row < len(tape) else NEVER_US
+        bar_us = int(self._closed_at_us[row]) if row < self._rows else NEVER_US
         instant_us = min(bar_us, clock_us)
         if instant_us == NEVER_US:
             return False
-        self._hold_instant(instant_us, tape.rows_closed_by(instant_us) if bar_us == instant_us else row)
+        self._hold_instant(instant_us, row, self._end_of_instant(row, instant_us))
         return True
 
     def _next_clock_us(self) -> int:
-        house = self._house
         clock_us = self._agenda.next_valuation_us
-        expiry_us = house.execution.next_expiry_us()
+        expiry_us = self._execution.next_expiry_us()
         if expiry_us is not None and expiry_us < clock_us:
             clock_us = expiry_us
-        due_us = house.portfolio.next_due_us()
+        due_us = self._portfolio.next_due_us()
         if due_us is not None and due_us < clock_us:
             clock_us = due_us
         return max(clock_us, self._instant_us)
 
     def _direct_handler(self) -> tuple[BarHandler, Context] | None:
-        strategies = self._house.strategies
-        if self._house.bus.handlers(PriceBarEvent) != (strategies.on_bar,):
-            return None
-        return strategies.direct_handler()
+        """Return the one handler that bars may go to directly, if nobody else listens to them."""
+        listeners = self._bus.handlers(PriceBarEvent)
+        if listeners is not self._known_listeners:
+            self._known_listeners = listeners
+            is_alone = listeners == (self._strategies.on_bar,)
+            self._direct = self._strategies.direct_handler() if is_alone else None
+        return self._direct
+
+    def _end_of_instant(self, row: int, instant_us: int) -> int:
+        """Return the row after the last of those, from one on, that close at an instant."""
+        closed_at_us = self._closed_at_us
+        if row >= self._rows or closed_at_us[row] != instant_us:
+            return row
+        if row + 1 == self._rows or closed_at_us[row + 1] != instant_us:
+            return row + 1
+        return self._tape.rows_closed_by(instant_us)
 
     def _stream(self, stop: int, on_bar: BarHandler, context: Context) -> None:
         """Hand quiet rows to the one strategy; at a signal finish the instant and let the orders be made."""
         cursor = self._cursor
-        pending = self._house.bus.pending
+        pending = self._bus.pending
         bar = None
         try:
             while cursor.row < stop:
@@ -119,7 +144,7 @@ class RunLoop:
             self._instant_us = bar.closed_at_us
             if not pending:
                 return
-            end = self._end_of_instant(bar)
+            end = self._end_of_instant(cursor.row, bar.closed_at_us)
             for bar in cursor.take_all(end):
                 context.bar = bar
                 on_bar(bar, context)
@@ -131,28 +156,21 @@ class RunLoop:
             raise handler_error(bar, f"{context.strategy_id}.on_bar", cause) from cause
         self._settle_orders(self._instant_us, end, self._tape_bars(bar, end) if self._is_same_close else [])
 
-    def _end_of_instant(self, bar: PriceBarEvent) -> int:
-        row, tape = self._cursor.row, self._tape
-        if row >= len(tape) or tape.closed_at_us[row] != bar.closed_at_us:
-            return row
-        return tape.rows_closed_by(bar.closed_at_us)
-
     def _tape_bars(self, bar: PriceBarEvent, end: int) -> list[PriceBarEvent]:
         start = self._tape.rows_closed_before(bar.closed_at_us)
         return list(self._tape.bars(start, end, bar.run_id))
 
-    def _hold_instant(self, instant_us: int, end: int) -> None:
-        """Go through all phases of one instant whose bars are the rows up to `end`."""
-        house, cursor, agenda = self._house, self._cursor, self._agenda
-        bus, execution = house.bus, house.execution
-        start = cursor.row
+    def _hold_instant(self, instant_us: int, start: int, end: int) -> None:
+        """Go through all phases of one instant whose bars are the rows from `start` to before `end`."""
+        agenda, bus, execution = self._agenda, self._bus, self._execution
         self._instant_us = instant_us
         now = from_epoch_us(instant_us)
-        bus.store.rows = start
-        self._apply_actions(instant_us)
-        bars = cursor.take_all(end)
+        if agenda.next_action_us < instant_us:
+            bus.store.rows = start
+            self._apply_actions(instant_us)
+        bars = self._cursor.take_all(end)
         bus.store.rows = end
-        house.marks.look_at_rows(instant_us, end)
+        self._house.marks.look_at_rows(instant_us, end)
         if bars and execution.has_live_orders:
             execution.begin_instant(self._finest(bars, start), now)
             while execution.match_next():
@@ -160,12 +178,13 @@ class RunLoop:
         if (expiry_us := execution.next_expiry_us()) is not None and expiry_us <= instant_us:
             execution.expire_due(instant_us)
             bus.drain()
-        if (due_us := house.portfolio.next_due_us()) is not None and due_us <= instant_us:
-            house.portfolio.settle_due(now)
+        if (due_us := self._portfolio.next_due_us()) is not None and due_us <= instant_us:
+            self._portfolio.settle_due(now)
             bus.drain()
         if bars:
             self._decide(bars, instant_us)
-            self._settle_orders(instant_us, end, bars if self._is_same_close else [])
+            if bus.pending or self._is_same_close:
+                self._settle_orders(instant_us, end, bars if self._is_same_close else [])
         if agenda.next_valuation_us == instant_us:
             self._value(instant_us)
 
@@ -192,13 +211,13 @@ class RunLoop:
         ]
 
     def _decide(self, bars: list[PriceBarEvent], instant_us: int) -> None:
-        house = self._house
-        house.strategies.deliver_notices(instant_us)
+        bus, strategies = self._bus, self._strategies
+        strategies.deliver_notices(instant_us)
         for bar in bars:
-            house.bus.deliver(bar)
-        house.strategies.on_slice(bars)
-        if house.bus.handlers(SliceEvent):
-            house.bus.deliver(SliceEvent(instant_us, tuple(bars)))
+            bus.deliver(bar)
+        strategies.on_slice(bars)
+        if bus.handlers(SliceEvent):
+            bus.deliver(SliceEvent(instant_us, tuple(bars)))
 
     def _settle_orders(self, instant_us: int, end: int, same_close_bars: list[PriceBarEvent]) -> None:
         """Phase 5: signals become orders or refusals; with `same_close` market orders meet the bars they were decided on."""

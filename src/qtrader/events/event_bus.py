@@ -130,7 +130,14 @@ class EventBus:
                 if isinstance(event, ValidatedEvent):
                     self.store.append(event)
                     self._latest = event.occurred_at
-                self.deliver(event)
+                # As `deliver` does, without the call.
+                for handler in self._routes.get(type(event)) or self.handlers(type(event)):
+                    try:
+                        handler(event)
+                    except HandlerError:
+                        raise
+                    except Exception as cause:
+                        raise handler_error(event, _name(handler), cause) from cause
         finally:
             pending.clear()
             self._is_draining = False

@@ -9,6 +9,7 @@ nothing has to be asked of a sequencer. A bar's id comes from run, symbol, inter
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,12 @@ def bar_event_id(run_id: str, symbol: str, interval: str, closed_at_us: int) -> 
     )
 
 
+@lru_cache(maxsize=4)
+def _instant_text(occurred_at: datetime) -> str:
+    """Write an instant; every producer of an instant asks for the same one."""
+    return occurred_at.isoformat()
+
+
 class Origin:
     """Stamp the events that one producer makes: the envelope's source of truth.
 
@@ -53,6 +60,7 @@ class Origin:
     __slots__ = (
         "_cause_id",
         "_correlation_id",
+        "_maker",
         "_occurred_at",
         "_ordinals",
         "_prefix",
@@ -69,6 +77,7 @@ class Origin:
         self._cause_id: str | None = None
         self._correlation_id: str | None = None
         self._occurred_at = NOT_YET
+        self._maker = f"{run_id}{_SEPARATOR}{self.producer}{_SEPARATOR}"
         self._prefix = ""
 
     def begin(self, cause_id: str | None, correlation_id: str | None, occurred_at: datetime) -> None:
@@ -79,7 +88,7 @@ class Origin:
         if occurred_at != self._occurred_at:
             self._ordinals.clear()
             self._occurred_at = occurred_at
-            self._prefix = _SEPARATOR.join((self.run_id, self.producer, occurred_at.isoformat(), ""))
+            self._prefix = f"{self._maker}{_instant_text(occurred_at)}{_SEPARATOR}"
         # A control event has no id, so it counts as no cause: both give the same ids.
         self._cause_id = cause_id or None
         self._correlation_id = correlation_id or None

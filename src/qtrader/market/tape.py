@@ -189,7 +189,7 @@ class Tape:
             yield self.bar_block(first, min(first + block_rows, end), run_id)[0]
 
     def bar_block(self, start: int, stop: int, run_id: str) -> tuple[Iterator[PriceBarEvent], Iterator[int]]:
-        """Give the events of a block of rows, each made when it is asked for, and an iterator consumed in step.
+        """Give the events of a block of rows, each made when asked for, and an iterator consumed in step.
 
         The length hint of the second tells how many rows are left, without counting them one by one.
         """
@@ -217,11 +217,11 @@ class Tape:
 
     def rows_closed_by(self, instant_us: int) -> int:
         """Count the rows with closed_at ≤ the instant: also the first row that is still unknown then."""
-        return int(np.searchsorted(self.closed_at_us, instant_us, side="right"))
+        return int(self.closed_at_us.searchsorted(instant_us, "right"))
 
     def rows_closed_before(self, instant_us: int) -> int:
         """Count the rows with closed_at < the instant: also the first row that closes at it or later."""
-        return int(np.searchsorted(self.closed_at_us, instant_us, side="left"))
+        return int(self.closed_at_us.searchsorted(instant_us))
 
     def row_before(self, instant_us: int) -> int:
         """Return the last row that closed strictly before an instant, or -1."""

@@ -35,7 +35,11 @@ class SMADualCrossStrategy(Strategy):
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
         """Update the averages and signal when they have crossed."""
-        state = self._states[bar.symbol]
+        try:
+            state = self._states[bar.symbol]
+        except KeyError:
+            # The symbol has joined the universe since the start.
+            state = self._states[bar.symbol] = _State(self.fast, self.slow)
         price = bar.close * bar.signal_factor
         fast = state.update_fast(price)
         slow = state.update_slow(price)

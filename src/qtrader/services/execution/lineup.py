@@ -82,9 +82,7 @@ class Lineup:
         for order in orders:
             self._add(order, match_order(order.matching_terms, self.prices(bar), MatchingRule.CLOSE), bar)
 
-    def add_exits(
-        self, children: Iterable[WorkingOrder], exits: ExitMatch, prices: BarPrices, bar: PriceBarEvent
-    ) -> None:
+    def add_exits(self, children: Iterable[WorkingOrder], exits: ExitMatch, bar: PriceBarEvent) -> None:
         """Line up what the rest of a parent's bar does to its children."""
         for child in children:
             match = exits.stop if child.order.purpose is OrderPurpose.STOP_LOSS else exits.target
@@ -96,6 +94,8 @@ class Lineup:
         """Match the stop-loss and take-profit among `children` against what of the bar follows `entry`."""
         stop = target = side = None
         for child in children:
+            if child.is_done:
+                continue
             if child.order.order_type is OrderType.STOP:
                 stop, side = child.stop_price, child.order.side
             else:

@@ -43,7 +43,7 @@ def describe(order: WorkingOrder) -> str:
     """Say what an order is, for example `buy stop_limit 100 AAPL, stop 101, limit 102`."""
     event = order.order
     quantity = order.quantity - order.filled_quantity
-    text = f"{event.side.value} {event.order_type.value} {_text(quantity)} {event.symbol}"
+    text = f"{event.side} {event.order_type} {_text(quantity)} {event.symbol}"
     if order.stop_price is not None:
         text = f"{text}, stop {_text(order.stop_price)}"
     if order.limit_price is not None:

@@ -77,6 +77,12 @@ class OrderBook:
         """Return a symbol's orders that a bar could fill."""
         return self._live.get(symbol, _NONE).values()
 
+    def live_orders(self) -> Collection[WorkingOrder]:
+        """Return every order that a bar could fill."""
+        if len(self._live) == 1:
+            return next(iter(self._live.values())).values()
+        return [order for orders in self._live.values() for order in orders.values()]
+
     def live_symbols(self) -> tuple[str, ...]:
         """Return the symbols that have such orders, sorted."""
         return tuple(sorted(self._live))

@@ -143,6 +143,11 @@ class WorkingOrder:
         )
 
     @property
+    def symbol(self) -> str:
+        """The symbol whose bars it meets."""
+        return self.order.symbol
+
+    @property
     def oco_group(self) -> str | None:
         """The group in which one fill cancels the others; the children of one parent always form one."""
         return self.order.oco_group or self.order.parent_order_id

@@ -11,7 +11,7 @@ Every step of an order is an `OrderUpdateEvent` with a reason and a sentence, ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -77,6 +77,10 @@ class ExecutionService:
     def live_symbols(self) -> tuple[str, ...]:
         """Return the symbols whose bars could fill an order, sorted."""
         return self._book.live_symbols()
+
+    def live_orders(self) -> Collection[WorkingOrder]:
+        """Return the orders that some bar could fill, to be read only: what the engine plans with."""
+        return self._book.live_orders()
 
     def open_orders(self) -> tuple[OpenOrder, ...]:
         """Return every order that is not done, held children included, in the order of acceptance."""

@@ -7,7 +7,7 @@ stays visible: of every run of neighbouring points the lowest and the highest ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -31,6 +31,17 @@ class Line:
     values: Sequence[float]
     style: str
     is_area: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A triangle at a value, pointing up from below or down from above; `style` is its class, `text` its tooltip."""
+
+    at_us: int
+    value: float
+    style: str
+    text: str
+    is_up: bool
 
 
 def thinned(
@@ -108,6 +119,7 @@ def line_chart(
     lines: Sequence[Line],
     label: str,
     *,
+    marks: Sequence[Mark] = (),
     height: int,
     write: Callable[[float], str] = compact,
     width: int = 1000,
@@ -117,6 +129,7 @@ def line_chart(
     Args:
         lines: series; all share the axes.
         label: what the picture shows, for readers who do not see it.
+        marks: triangles in the picture, those of one instant and direction below each other.
         height: in units of a thousandth of the width.
         write: writes the labels of the value axis.
         width: in the same units.
@@ -154,6 +167,7 @@ def line_chart(
     for at_us, text in time_ticks(first_us, last_us):
         parts.append(f'<text class="axis" x="{x_of(at_us):.1f}" y="{height - 6}">{text}</text>')
     parts.extend(_drawn(line, x_of, y_of) for line in lines)
+    parts.extend(_marked(marks, x_of, y_of))
     return "".join(parts) + "</svg>"
 
 
@@ -180,6 +194,21 @@ def _drawn(line: Line, x_of: Callable[[int], float], y_of: Callable[[float], flo
             f'<path class="{line.style}" d="{shape}"/>'
         )
     return f'<path class="{line.style}" d="{shape}"/>'
+
+
+def _marked(
+    marks: Sequence[Mark], x_of: Callable[[int], float], y_of: Callable[[float], float]
+) -> Iterator[str]:
+    standing: dict[tuple[int, bool], int] = {}
+    for mark in marks:
+        before = standing.get((mark.at_us, mark.is_up), 0)
+        standing[mark.at_us, mark.is_up] = before + 1
+        sign = 1 if mark.is_up else -1
+        y = y_of(mark.value) + sign * (3 + 11 * before)
+        yield (
+            f'<path class="mark {mark.style}" d="M{x_of(mark.at_us):.1f} {y:.1f}l5 {sign * 9}h-10Z">'
+            f"<title>{escape(mark.text)}</title></path>"
+        )
 
 
 def sparkline(

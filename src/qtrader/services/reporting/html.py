@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from qtrader.services.reporting import html_tables as tables
-from qtrader.services.reporting.charts import Line, line_chart, percent, thinned
-from qtrader.services.reporting.html_data import page_data
+from qtrader.services.reporting.charts import Line, Mark, line_chart, percent, thinned
+from qtrader.services.reporting.html_data import MARKER_LIMIT, STATIC_MARKER_LIMIT, every_nth, page_data
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
 from qtrader.services.reporting.metrics import PerformanceSummary
@@ -192,13 +192,19 @@ def _price_section(content: ReportContent) -> str:
 
 
 def _price_panel(place: int, chart: PriceChart) -> str:
-    drawn = _svg(
-        line_chart([_line(chart.closes, "price")], f"Price of {chart.symbol}", height=340), f"price-{place}"
-    )
+    marks = [
+        Mark(one.at_us, one.price, one.kind, one.text, is_up=one.kind in {"long_entry", "short_exit"})
+        for one in every_nth(chart.markers, STATIC_MARKER_LIMIT)
+    ]
+    line = _line(chart.closes, "price")
+    picture = line_chart([line], f"Price of {chart.symbol}", height=340, marks=marks)
+    drawn = _svg(picture, f"price-{place}")
+    count, shown = len(chart.markers), len(every_nth(chart.markers, MARKER_LIMIT))
+    note = f'<p class="hint">{shown:,} of {count:,} fills are shown.</p>' if shown < count else ""
     return (
         f'<div id="panel-{place}" role="tabpanel" aria-labelledby="tab-{place}">'
         f"<h3>{escape(chart.symbol)}</h3>"
-        f'<div class="readout" id="price-{place}-readout"></div>{drawn}</div>'
+        f'<div class="readout" id="price-{place}-readout"></div>{drawn}{note}</div>'
     )
 
 

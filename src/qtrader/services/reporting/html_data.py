@@ -14,8 +14,9 @@ from qtrader.services.reporting.charts import thinned
 from qtrader.services.reporting.html_tables import ROWS_SHOWN
 from qtrader.services.reporting.report import Curve, Marker, PriceChart, ReportContent
 
-#: Markers of a symbol that a page holds; beyond it every n-th fill is shown.
-MARKER_LIMIT: Final = 2_000
+#: Markers of a symbol that a page's data and its picture without script hold; beyond it every n-th fill is shown.
+MARKER_LIMIT: Final = 1_000
+STATIC_MARKER_LIMIT: Final = 200
 
 #: The kinds of marker, by the number that stands for each in the data.
 MARKER_KINDS: Final = ("long_entry", "long_exit", "short_entry", "short_exit")
@@ -44,9 +45,13 @@ def _series(curve: Curve, digits: int) -> dict[str, Any]:
     return {"t": _steps(instants), "v": [_number(value, digits) for value in values]}
 
 
+def every_nth(markers: Sequence[Marker], limit: int) -> Sequence[Marker]:
+    """Keep every n-th marker, so that at most `limit` are left."""
+    return markers[:: -(-len(markers) // limit) or 1]
+
+
 def _price(chart: PriceChart) -> dict[str, Any]:
-    every = -(-len(chart.markers) // MARKER_LIMIT) or 1
-    shown: Sequence[Marker] = chart.markers[::every]
+    shown = every_nth(chart.markers, MARKER_LIMIT)
     return {
         "name": chart.symbol,
         **_series(chart.closes, 7),

@@ -133,10 +133,13 @@
         }
         parts.push(`<path class="${one.style}" d="${shape}"/>`);
       }
+      const standing = new Map();
       for (const [at, price, kind, text] of this.markers) {
         if (at < this.first || at > this.last) continue;
         const isBuy = kind === "long_entry" || kind === "short_exit";
-        const x = this.x(at).toFixed(1), y = (this.y(price) + (isBuy ? 3 : -3)).toFixed(1);
+        const below = standing.get(`${at}${isBuy}`) || 0;
+        standing.set(`${at}${isBuy}`, below + 1);
+        const x = this.x(at).toFixed(1), y = (this.y(price) + (isBuy ? 1 : -1) * (3 + 11 * below)).toFixed(1);
         parts.push(`<path class="mark ${kind}" d="${triangle(x, y, isBuy)}"><title>${escapeHtml(dateText(at))} ${escapeHtml(text)}</title></path>`);
       }
       parts.push('</g><g class="over"></g>');

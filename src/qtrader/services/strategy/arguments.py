@@ -60,6 +60,8 @@ def check_order_prices(order_type: OrderType, limit_price: Price | None, stop_pr
 
 
 def _decimal(value: Price) -> Decimal:
+    if isinstance(value, bool):
+        raise TypeError
     if isinstance(value, float):
         return decimal_of(float(value))
     if isinstance(value, (str, Decimal)):

@@ -143,6 +143,9 @@ def specs_of(strategies: Any, parameters: Mapping[str, Any] | None = None) -> tu
     if parameters and len(given) != 1:
         msg = "parameters= belongs to one strategy; for several give StrategySpec(…, parameters=…) for each"
         raise ConfigError(msg)
+    if parameters and isinstance(given[0], StrategySpec):
+        msg = "parameters= would be lost beside a StrategySpec; give the parameters in the StrategySpec"
+        raise ConfigError(msg)
     specs = tuple(
         s if isinstance(s, StrategySpec) else StrategySpec(s, parameters=parameters or {}) for s in given
     )

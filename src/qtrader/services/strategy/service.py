@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtrader.clock import from_epoch_us
 from qtrader.errors import HandlerError
 from qtrader.events.base import BaseEvent
 from qtrader.events.event_bus import handler_error
@@ -102,8 +101,7 @@ class StrategyService:
         """Return the symbols of the universe at an instant."""
         if self._universe is None:
             return self._symbols
-        day = from_epoch_us(instant_us).date()
-        members = self._universe.members(day)
+        members = self._universe.members(instant_us)
         return tuple(symbol for symbol in self._symbols if symbol in members)
 
     def contexts(self) -> Mapping[str, Context]:

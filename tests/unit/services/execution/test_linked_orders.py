@@ -247,6 +247,18 @@ def test_a_dividend_lowers_buy_limits_and_sell_stops_that_are_good_till_canceled
     assert told(exchange.match(bar(2, "89,90,87.34,89"))) == ["limit buy 10 87.35 limit"]
 
 
+def test_a_child_that_is_done_before_its_parent_fills_does_nothing() -> None:
+    exchange = Exchange()
+    exchange.bracket("a", "buy 100", "2", "110")
+    exchange.act(ActionType.CASH_DIVIDEND, 1, amount=Decimal("2.5"), currency="USD")
+    assert exchange.steps("a/stop_loss")[-1] == "canceled:dividend"
+    # The low of 1 would have reached the stop, and made the target doubtful.
+    assert told(exchange.match(bar(1, "100,112,1,100"))) == [
+        "a/open buy 100 100 open",
+        "a/take_profit sell 100 110 limit",
+    ]
+
+
 def test_dividends_may_leave_orders_alone() -> None:
     exchange = Exchange(do_not_reduce=True)
     exchange.order("a", "buy 10 limit 90")

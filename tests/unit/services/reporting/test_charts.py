@@ -66,7 +66,8 @@ def test_time_ticks_are_years_months_or_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(125000.0, "125k"), (1_250_000.0, "1.25M"), (3e9, "3G"), (12.5, "12.5"), (-2e4, "-20k")]
+    ("value", "text"),
+    [(125000.0, "125k"), (1_250_000.0, "1.25M"), (3e9, "3G"), (12.5, "12.5"), (-2e4, "-20k")],
 )
 def test_axis_labels_are_short(value: float, text: str) -> None:
     assert compact(value) == text

@@ -10,13 +10,24 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
-
-from qtrader.services.reporting.export import OutputError, metrics_json, to_csv, to_json, to_parquet, write_file
-from qtrader.services.reporting.service import ReportingService
 from tests.factories_run import RunBuilder
 
+from qtrader.services.reporting.export import (
+    OutputError,
+    metrics_json,
+    to_csv,
+    to_json,
+    to_parquet,
+    write_file,
+)
+from qtrader.services.reporting.service import ReportingService
+
 FRAME = pl.DataFrame(
-    {"at": [datetime(2012, 1, 3, 21, 0, 0, 250_000, tzinfo=UTC), None], "value": [0.1, None], "text": ["a,b", None]}
+    {
+        "at": [datetime(2012, 1, 3, 21, 0, 0, 250_000, tzinfo=UTC), None],
+        "value": [0.1, None],
+        "text": ["a,b", None],
+    }
 )
 
 
@@ -52,7 +63,9 @@ def test_a_file_is_written_with_its_directories_and_leaves_nothing_beside_it(tmp
 
 def test_a_directory_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
-    with pytest.raises(OutputError, match=r"report\.html could not be written: Is a directory; nothing was left"):
+    with pytest.raises(
+        OutputError, match=r"report\.html could not be written: Is a directory; nothing was left"
+    ):
         write_file(tmp_path / "report.html", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
@@ -72,7 +85,11 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(tmp_path: 
         "    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(target)], capture_output=True, text=True, check=True, env=_environment()
+        [sys.executable, "-c", program, str(target)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_environment(),
     )
     assert f"{target} could not be written: File too large" in done.stdout
     assert target.read_bytes() == b"old"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 
 import numpy as np
 import pytest
+from tests.factories_run import RunBuilder, tape_of
 
 from qtrader.clock import to_epoch_us
 from qtrader.errors import DataError
@@ -17,11 +18,12 @@ from qtrader.services.reporting.equity import (
     BenchmarkSeries,
     account_series,
     periods_per_year,
-    trading_began_us,
     traded_valuations,
+    trading_began_us,
 )
 from qtrader.services.reporting.service import ReportingService
-from tests.factories_run import RunBuilder, tape_of
+
+D = Decimal
 
 
 def us(*when: int) -> int:

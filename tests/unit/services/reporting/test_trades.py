@@ -1,26 +1,28 @@
-"""Trades by hand: prices and quantities that a trader can follow, and sums that must agree with the ledger."""
+"""Trades by hand: numbers that a trader can follow, and sums that must agree with the ledger."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.factories_run import RunBuilder
 
 from qtrader.errors import AccountingError
 from qtrader.events.events import FillEvent, LedgerEntryEvent, Posting
 from qtrader.events.vocabulary import FillBasis, LedgerKind, OrderPurpose, Side
 from qtrader.services.account import COMMISSION, DIVIDEND_INCOME, REALIZED_GAIN
 from qtrader.services.reporting.trades import Trade, trades_from
-from tests.factories_run import RunBuilder
+
+D = Decimal
 
 FLAT = {"AAPL": [100.0] * 12}
 
 
 def posted(entries: list[LedgerEntryEvent]) -> D:
-    """What was posted to income and expenses, as a profit."""
+    """Give what was posted to income and expenses, as a profit."""
     results = {REALIZED_GAIN, DIVIDEND_INCOME, COMMISSION}
     total = D(0)
     for entry in entries:
@@ -115,7 +117,9 @@ def test_a_fill_through_zero_ends_one_trade_and_begins_the_next() -> None:
 @pytest.mark.parametrize(
     ("sold", "of_first", "of_second"), [(-101, D("0.00000001"), D(0)), (-1000, D(0), D("0.00000001"))]
 )
-def test_a_commission_too_small_to_share_belongs_to_the_larger_leg(sold: int, of_first: D, of_second: D) -> None:
+def test_a_commission_too_small_to_share_belongs_to_the_larger_leg(
+    sold: int, of_first: D, of_second: D
+) -> None:
     builder = RunBuilder(FLAT)
     builder.next_day()
     builder.trade("AAPL", 100, "10")
@@ -241,7 +245,10 @@ def test_income_where_nothing_is_held_is_refused() -> None:
         entry_id="x/dividend_entitlement/sma",
         kind=LedgerKind.DIVIDEND_ENTITLEMENT,
         description="dividend",
-        postings=(Posting("assets:dividends_receivable", "USD", D(1)), Posting(DIVIDEND_INCOME, "USD", D(-1))),
+        postings=(
+            Posting("assets:dividends_receivable", "USD", D(1)),
+            Posting(DIVIDEND_INCOME, "USD", D(-1)),
+        ),
         strategy_id="sma",
         symbol="AAPL",
     )
@@ -322,7 +329,9 @@ def test_hand_written_postings_without_a_portfolio() -> None:
     ),
     st.sampled_from(["cash", "reinvest"]),
 )
-def test_the_net_profits_of_all_trades_are_what_was_posted(steps: list[tuple[object, ...]], policy: str) -> None:
+def test_the_net_profits_of_all_trades_are_what_was_posted(
+    steps: list[tuple[object, ...]], policy: str
+) -> None:
     builder = RunBuilder({"AAPL": [100.0] * 12}, dividends=policy)
     for kind, *values in steps:
         builder.next_day()
