@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtrader.engine.backtest_engine import BacktestEngine
 from qtrader.engine.config import RunConfig, apply_overrides, default_run_config, load_run_config
 from qtrader.engine.inputs import READING_OPTIONS, load_frame_inputs
-
+from qtrader.services.data.source import DividendBasis
 from qtrader.services.strategy.protocol import specs_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def backtest(
         parameters: keyword arguments of the strategy class.
         **overrides: any key of the configuration (`slippage_bps=1`, `market_fill="next_close"`, `warmup_bars=50`) or a whole section
             (`sizing={"method": "percent_of_equity", "percent": 10}`); also how to read the data (`symbol=`, `interval=`, `timezone=`,
-            `calendar=`, `prices=`, `corporate_actions=`).
+            `calendar=`, `prices=`, `corporate_actions=`). `dividends=` is the account's (`cash`, `reinvest`) or the data's (`as_paid`,
+            `split_adjusted`), which its value tells.
 
     Raises:
         ConfigError: an override or a parameter is unknown or has a bad value; the message lists what is allowed.
@@ -52,9 +53,14 @@ def backtest(
         True
     """
     base = default_run_config() if config is None else config if isinstance(config, RunConfig) else load_run_config(config)
-    reading = {name: overrides.pop(name) for name in tuple(overrides) if name in READING_OPTIONS}
+    reading = {name: overrides.pop(name) for name in tuple(overrides) if _tells_how_to_read(name, overrides[name])}
     if initial_equity is not None:
         overrides["initial_equity"] = initial_equity
     resolved = apply_overrides(base, overrides)
     inputs = load_frame_inputs(data, resolved.run, reading)
     return BacktestEngine(resolved, inputs, specs_of(strategy, parameters)).run()
+
+
+def _tells_how_to_read(name: str, value: Any) -> bool:
+    # The account and a source both have a key `dividends`; no value is allowed in both.
+    return name in READING_OPTIONS and (name != "dividends" or value in tuple(DividendBasis))

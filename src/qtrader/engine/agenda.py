@@ -126,6 +126,10 @@ class Agenda:
         """Return the first row that closes at an instant or after it."""
         return len(self._tape) if instant_us == NEVER_US else self._first_row(instant_us)
 
+    def row_after(self, instant_us: int) -> int:
+        """Return the first row that closes after an instant."""
+        return len(self._tape) if instant_us == NEVER_US else self._first_row(instant_us + 1)
+
     def row_of_orders(self, orders: Collection[RestingOrder], from_row: int) -> int:
         """Return the first row, from one on, at whose instant some live order could fill."""
         candidates = self._candidates

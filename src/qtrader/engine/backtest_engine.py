@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qtrader.engine.results import Results
+    from qtrader.engine.wiring import MakeRemote
     from qtrader.events.event_bus import EventBus
     from qtrader.events.event_store import EventStore
     from qtrader.services.data.assembly import LoadedData
@@ -46,6 +47,7 @@ class BacktestEngine:
         inputs: the bars with their instruments and actions, and when trading starts.
         strategies: what to run; by default those of the configuration.
         store: where events are kept; in memory by default.
+        remote: makes the strategies' other process, for example `RemoteStrategies`; in this one by default.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class BacktestEngine:
         strategies: Sequence[StrategySpec] | None = None,
         *,
         store: EventStore | None = None,
+        remote: MakeRemote | None = None,
     ) -> None:
         specs = tuple(strategies) if strategies is not None else config.strategy_specs
         data = inputs.data
@@ -76,7 +79,14 @@ class BacktestEngine:
         )
         self._trading_starts_us = inputs.trading_starts_us
         self.house: House = build(
-            config, data, made, specs, run_id=self.run_id, trading_starts_us=self._trading_starts_us, store=store
+            config,
+            data,
+            made,
+            specs,
+            run_id=self.run_id,
+            trading_starts_us=self._trading_starts_us,
+            store=store,
+            remote=remote,
         )
         self._loop = self._make_loop()
         self._is_started = False

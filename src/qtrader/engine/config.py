@@ -82,7 +82,7 @@ def _fault_of(value: Any) -> str | None:
         return f"{value}; a number must be finite"
     if value is None or isinstance(value, (str, int, float)):
         return None
-    return f"a {type(value).__name__}; allowed are texts, numbers, true, false, null, lists and mappings"
+    return f"of type {type(value).__name__}; allowed are texts, numbers, true, false, null, lists and mappings"
 
 
 Symbol = Annotated[str, BeforeValidator(_symbol), Field(min_length=1)]

@@ -51,6 +51,9 @@ _TRADE_COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 
+_DROPPED_IF_EMPTY = frozenset({"Dividends", "Commission", "Entry reason", "Exit reason"})
+
+
 def report_content(results: Results) -> ReportContent:
     """Collect what the report of a run shows."""
     run, account = results.run, results.account
@@ -159,7 +162,7 @@ def _without_empty(table: Table) -> Table:
     kept = []
     for place, name in enumerate(table.columns):
         values = {row[place] for row in table.rows}
-        is_empty = values <= {None, 0.0, ""} and name in {"Dividends", "Entry reason", "Exit reason"}
+        is_empty = values <= {None, 0.0, ""} and name in _DROPPED_IF_EMPTY
         if not (is_empty or (name == "Strategy" and len(values) < 2)):
             kept.append(place)
     return Table(

@@ -80,31 +80,35 @@ class RunLoop:
     def advance(self, *, single: bool = False) -> bool:
         """Handle the next instant that has work and, unless `single`, the quiet rows before it; say False at the end."""
         row, agenda = self._cursor.row, self._agenda
-        clock_us = self._next_clock_us()
-        busy_row = min(agenda.row_of_instant(clock_us), agenda.row_of_action())
+        valuation_us, due_us = agenda.next_valuation_us, self._next_due_us()
+        # A valuation follows all else of its instant, so quiet rows may be run through up to and including its own.
+        quiet_row = min(agenda.row_of_instant(due_us), agenda.row_of_action(), agenda.row_after(valuation_us))
         if self._execution.has_live_orders:
-            busy_row = min(busy_row, agenda.row_of_orders(self._execution.live_orders(), row))
-        if row < busy_row and not single and not self._strategies.has_notices:
+            quiet_row = min(quiet_row, agenda.row_of_orders(self._execution.live_orders(), row))
+        if row < quiet_row and not single and not self._strategies.has_notices:
             direct = self._direct_handler()
             if direct is not None:
-                self._stream(busy_row, *direct)
+                self._stream(quiet_row, *direct)
+                if self._instant_us == valuation_us:
+                    self._value(valuation_us)
                 return True
         bar_us = int(self._closed_at_us[row]) if row < self._rows else NEVER_US
-        instant_us = min(bar_us, clock_us)
+        instant_us = min(bar_us, valuation_us, due_us)
         if instant_us == NEVER_US:
             return False
         self._hold_instant(instant_us, row, self._end_of_instant(row, instant_us))
         return True
 
-    def _next_clock_us(self) -> int:
-        clock_us = self._agenda.next_valuation_us
+    def _next_due_us(self) -> int:
+        """Return the next instant at which an order expires or a dividend is settled; what is overdue is due now."""
+        next_us = NEVER_US
         expiry_us = self._execution.next_expiry_us()
-        if expiry_us is not None and expiry_us < clock_us:
-            clock_us = expiry_us
+        if expiry_us is not None:
+            next_us = expiry_us
         due_us = self._portfolio.next_due_us()
-        if due_us is not None and due_us < clock_us:
-            clock_us = due_us
-        return max(clock_us, self._instant_us)
+        if due_us is not None and due_us < next_us:
+            next_us = due_us
+        return max(next_us, self._instant_us)
 
     def _direct_handler(self) -> tuple[BarHandler, Context] | None:
         """Return the one handler that bars may go to directly, if nobody else listens to them."""
@@ -231,6 +235,9 @@ class RunLoop:
                 house.bus.drain()
 
     def _value(self, instant_us: int) -> None:
+        """Phase 6: the books are marked."""
+        self._bus.store.rows = self._cursor.row
+        self._house.marks.look_at_rows(instant_us, self._cursor.row)
         valuation = self._agenda.take_valuation()
         self._clock_origin.begin(None, None, from_epoch_us(instant_us))
         stamp = self._clock_origin.stamp()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qtrader.engine.worker_facts import worker_facts
 from qtrader.errors import DataError
 from qtrader.events.event_bus import EventBus
 from qtrader.events.identity import Origin
@@ -26,15 +27,20 @@ from qtrader.services.risk.service import RiskService
 from qtrader.services.strategy.service import StrategyService
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from qtrader.engine.config import RunConfig
+    from qtrader.events.base import BaseEvent
     from qtrader.events.event_store import EventStore
     from qtrader.market.calendars import SessionCalendar
     from qtrader.market.instruments import Instrument
     from qtrader.services.data.assembly import LoadedData
     from qtrader.services.strategy.protocol import StrategySpec
+    from qtrader.services.strategy.remote import RemoteStrategies
+    from qtrader.services.strategy.remote_facts import WorkerFacts
+
+    MakeRemote = Callable[[WorkerFacts, Callable[[BaseEvent], None]], RemoteStrategies]
 
 #: No exchange has ever been shut for longer: New York in 1914, from the end of July to late November.
 _LONGEST_BREAK = timedelta(days=150)
@@ -57,6 +63,13 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str], ...] = (
     ("consolidated_portfolio", "reporting", "on_consolidated_portfolio"),
 )
 
+#: What strategies in another process are sent besides: account, marks and time are made of it there.
+REMOTE_SUBSCRIPTIONS: tuple[tuple[str, str, str], ...] = (
+    ("corporate_action", "strategies", "on_corporate_action"),
+    ("ledger_entry", "strategies", "on_ledger_entry"),
+    ("valuation_trigger", "strategies", "on_valuation_trigger"),
+)
+
 
 @dataclass(frozen=True)
 class House:
@@ -65,7 +78,7 @@ class House:
     bus: EventBus
     marks: Marks
     account: AccountProjection
-    strategies: StrategyService
+    strategies: StrategyService | RemoteStrategies
     manager: ManagerService
     risk: RiskService
     execution: ExecutionService
@@ -107,8 +120,12 @@ def build(
     run_id: str,
     trading_starts_us: int,
     store: EventStore | None = None,
+    remote: MakeRemote | None = None,
 ) -> House:
-    """Build the parts of a run around its strategy objects (`made`, by id) and connect them as the table says."""
+    """Build the parts of a run around its strategy objects (`made`, by id) and connect them as the table says.
+
+    With `remote` the strategies run in the process that it makes, and not the objects.
+    """
     bus = EventBus(store, run_id=run_id, is_automatic=False)
     bus.store.attach_tape(data.tape, run_id)
     marks = Marks(data.tape)
@@ -117,11 +134,9 @@ def build(
     instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
     instrument = instruments.__getitem__
     risk = RiskService(policy=config.risk, origin=Origin(run_id, "risk_service"), account=account, instrument=instrument)
-    house = House(
-        bus=bus,
-        marks=marks,
-        account=account,
-        strategies=StrategyService(
+    strategies: StrategyService | RemoteStrategies
+    if remote is None:
+        strategies = StrategyService(
             made,
             symbols_of={spec.identifier: spec.symbols for spec in specs if spec.symbols is not None},
             publish=bus.publish,
@@ -134,7 +149,15 @@ def build(
             universe=data.universe,
             trading_starts_us=trading_starts_us,
             seed=config.run.seed,
-        ),
+        )
+    else:
+        facts = worker_facts(config, data, specs, run_id=run_id, trading_starts_us=trading_starts_us)
+        strategies = remote(facts, bus.publish)
+    house = House(
+        bus=bus,
+        marks=marks,
+        account=account,
+        strategies=strategies,
         manager=ManagerService(
             publish=bus.publish,
             origin=Origin(run_id, "manager_service"),
@@ -166,12 +189,12 @@ def build(
             initial_equity=config.portfolio.initial_cash, trading_starts_us=trading_starts_us
         ),
     )
-    connect(house)
+    connect(house, SUBSCRIPTIONS if remote is None else SUBSCRIPTIONS + REMOTE_SUBSCRIPTIONS)
     return house
 
 
-def connect(house: House) -> None:
+def connect(house: House, rows: Sequence[tuple[str, str, str]] = SUBSCRIPTIONS) -> None:
     """Subscribe the parts of a house as the table says."""
-    for topic, part, handler in SUBSCRIPTIONS:
+    for topic, part, handler in rows:
         owner: Any = getattr(house, part)
         house.bus.subscribe(topic, getattr(owner, handler))

@@ -159,14 +159,8 @@ class _Source:
         self._depth -= 1
 
     def compile(self) -> Check:
-        begin = ["def is_surely_valid(event):", "    try:"]
-        end = [
-            "    except (ArithmeticError, UnicodeEncodeError):",
-            "        return False",
-            "    return True",
-            "",
-        ]
-        text = "\n".join([*begin, *self._lines, *end])
+        end = "    except (ArithmeticError, UnicodeEncodeError):\n        return False\n    return True\n"
+        text = "\n".join(["def is_surely_valid(event):", "    try:", *self._lines, end])
         # The source is written from class declarations and packaged schemas; no input reaches it.
         exec(compile(text, "<codec: is_surely_valid>", "exec"), self.names)  # noqa: S102 - see above
         check: Check = self.names["is_surely_valid"]

@@ -92,7 +92,7 @@ def refusal(folder: Path, text: str) -> str:
         ),
         (
             "risk: naiv",
-            "risk: unknown policy 'naiv' (did you mean 'naive'?); allowed are naive, percent_of_equity, the path of",
+            "risk: unknown policy 'naiv' (did you mean 'naive'?); allowed are naive, percent_of_equity, the",
         ),
         (
             "risk: {sizing: {method: percent_of_equity, percent: 1001}}",

@@ -104,7 +104,7 @@ def test_a_flat_name_means_one_field() -> None:
         ({"strategies.1.id": "x"}, r"strategies\.1: unknown entry '1'; known are sma_dual_cross"),
         ({"nope.x": 1}, r"nope: unknown key 'nope'; known are run"),
         ({"run.seed.deep": 1}, r"run\.seed\.deep: there is nothing below run\.seed"),
-        ({"strategies.0.parameters": {"f": object()}}, "f is a object; allowed are"),
+        ({"strategies.0.parameters": {"f": object()}}, "f is of type object; allowed are"),
     ],
 )
 def test_what_cannot_be_set_is_refused(override: dict[str, Any], message: str) -> None:

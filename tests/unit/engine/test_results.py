@@ -15,8 +15,8 @@ from tests.factories_run import RunBuilder, tiny_run
 from qtrader.engine.fingerprints import configuration_hash, log_hash, log_lines
 from qtrader.engine.results import Results, RunStatistics
 from qtrader.events import codec
-from qtrader.events.events import PriceBarEvent
-from qtrader.events.vocabulary import OrderPurpose, OrderStatus
+from qtrader.events.events import LedgerEntryEvent, Posting, PriceBarEvent, SignalRejectedEvent
+from qtrader.events.vocabulary import LedgerKind, OrderPurpose, OrderStatus
 from qtrader.services.reporting.equity import BenchmarkSeries
 from qtrader.services.reporting.metric_catalog import METRICS
 
@@ -131,8 +131,6 @@ def test_a_signal_refused_in_one_leg_only_is_partly_refused() -> None:
     events = [event for _, event in builder.store.decisions()]
     signal = next(event for event in events if event.event_type == "signal")
     builder._origin.handle(signal)
-    from qtrader.events.events import SignalRejectedEvent
-
     builder.publish(
         SignalRejectedEvent(
             **builder._origin.stamp(),
@@ -234,6 +232,28 @@ def test_warmup_is_neither_measured_nor_shown() -> None:
         date(2012, 1, 6),
     ]
     assert found.equity_curve["valued_at"].to_list()[0] == datetime(2012, 1, 4, 14, 30, tzinfo=UTC)
+
+
+def test_money_that_was_paid_in_ends_no_drawdown() -> None:
+    builder = RunBuilder({"AAPL": [100.0, 50.0, 50.0]}, initial=1_000)
+    builder.next_day()
+    builder.trade("AAPL", 10, "100")
+    builder.close_day().idle().next_day()
+    builder._origin.begin(None, None, builder.closed_at)
+    paid_in = (Posting("assets:cash", "USD", D(500)), Posting("equity:deposits", "USD", D(-500)))
+    deposit = LedgerEntryEvent(
+        **builder._origin.stamp(),
+        entry_id="deposit-2",
+        kind=LedgerKind.DEPOSIT,
+        description="deposit",
+        postings=paid_in,
+    )
+    builder.publish(deposit)
+    builder.books._books.ledger.post(deposit)
+    found = Results(builder.close_day().completed())
+    assert found.equity_curve["equity"].to_list() == [1_000.0, 1_000.0, 500.0, 1_000.0]
+    assert found.equity_curve["drawdown"].to_list() == [0.0, 0.0, -0.5, -0.5]
+    assert found.metrics["total_return"] == -0.5
 
 
 def test_the_text_shows_measures_warnings_refusals_and_what_is_open(results: Results) -> None:

@@ -82,19 +82,21 @@ def _closing(signal: SignalEvent, holding: Holding, sign: int, quantity_step: De
         order_id = holding.closing_order_id
         message = f"order {order_id} is already on its way to close the {word} position in {signal.symbol}"
         return Refusal("close_pending", message, OrderPurpose.CLOSE)
-    quantity = held
+    quantity, asked = held, f"{held:f} {signal.symbol}"
     if signal.quantity is not None:
         if signal.quantity > held:
             asked = f"closing {signal.quantity:f} {signal.symbol} was asked"
             message = f"{asked}, but only {held:f} are held and not yet being closed"
             return Refusal("exceeds_position", message, OrderPurpose.CLOSE)
-        quantity = signal.quantity
+        # All that is held may lie off the step, after a reinvested dividend for example; a part of it may not.
+        quantity = held if signal.quantity == held else signal.quantity // quantity_step * quantity_step
+        asked = f"{signal.quantity:f} {signal.symbol}"
     elif signal.fraction is not None and signal.fraction != 1:
         quantity = held * signal.fraction // quantity_step * quantity_step
-        if quantity == 0:
-            asked = f"{signal.fraction:f} of {held:f} {signal.symbol}"
-            message = f"{asked} is less than one quantity step ({quantity_step:f})"
-            return Refusal("size_rounds_to_zero", message, OrderPurpose.CLOSE)
+        asked = f"{signal.fraction:f} of {held:f} {signal.symbol}"
+    if quantity == 0:
+        message = f"{asked} is less than one quantity step ({quantity_step:f})"
+        return Refusal("size_rounds_to_zero", message, OrderPurpose.CLOSE)
     return Legs(side, quantity, None)
 
 

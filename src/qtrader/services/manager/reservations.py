@@ -58,7 +58,7 @@ class Reservations:
             if not self._by_position[key]:
                 del self._by_position[key]
             return
-        if update.quantity != claim.order.quantity and update.quantity > 0 and update.reason == "split":
+        if update.reason == "split" and update.leaves_quantity > 0:
             claim.price = claim.price * claim.leaves_quantity / update.leaves_quantity
         claim.leaves_quantity = update.leaves_quantity
 

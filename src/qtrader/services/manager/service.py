@@ -113,17 +113,26 @@ class ManagerService:
         if legs.open_side is not None:
             closes = legs.close_quantity + holding.closing_quantity
             stays = max(ZERO, abs(held) - closes) * (1 if held > 0 else -1)
-            self._open(signal, legs.open_side, price, stays, abs(held) - abs(stays))
+            self._open(signal, legs.open_side, price, stays, self._worth(signal, abs(held) - abs(stays)))
+
+    def _worth(self, signal: SignalEvent, quantity: Decimal) -> Decimal:
+        """Value units of a strategy's position as the account does, so that they cancel out of its exposure."""
+        if quantity:
+            for position in self._account.positions(signal.strategy_id):
+                if position.symbol == signal.symbol:
+                    return abs(position.market_value) * quantity / abs(position.quantity)
+        return ZERO
 
     def _close(self, signal: SignalEvent, legs: Legs, held: Decimal, price: Decimal) -> None:
         if legs.close_side is None:
             return
+        # A reversal's prices and type belong to the opening leg; the way out of the old position is the market.
+        is_reversal = legs.open_side is not None
+        if is_reversal:
+            price = signal.price
         decision = self._risk.decide_closing(
             ClosingLeg(signal, legs.close_side, price, legs.close_quantity, held)
         )
-        # A reversal's prices and type belong to the opening leg; the way out of the old position is the
-        # market.
-        is_reversal = legs.open_side is not None
         order = self._order(
             signal, decision, legs.close_side, legs.close_quantity, OrderPurpose.CLOSE, at_market=is_reversal
         )
@@ -132,7 +141,7 @@ class ManagerService:
         self._publish(order)
 
     def _open(
-        self, signal: SignalEvent, side: Side, price: Decimal, position: Decimal, closed: Decimal
+        self, signal: SignalEvent, side: Side, price: Decimal, position: Decimal, freed: Decimal
     ) -> None:
         reservations = self._reservations
         leg = OpeningLeg(
@@ -143,7 +152,7 @@ class ManagerService:
             reserved_cash=reservations.cash,
             reserved_exposure=reservations.exposure,
             released_cash=reservations.closing_proceeds if self._proceeds_fund else ZERO,
-            released_exposure=reservations.closing_exposure if self._proceeds_fund else closed * price,
+            released_exposure=reservations.closing_exposure if self._proceeds_fund else freed,
         )
         decision = self._risk.decide_opening(leg)
         if decision.verdict is Verdict.REJECTED:

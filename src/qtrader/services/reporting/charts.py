@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A triangle at a value, pointing up from below or down from above; `style` is its class, `text` its tooltip."""
+    """A triangle at a value, from below or from above; `style` is its class, `text` its tooltip."""
 
     at_us: int
     value: float

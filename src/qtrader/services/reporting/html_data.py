@@ -14,7 +14,7 @@ from qtrader.services.reporting.charts import thinned
 from qtrader.services.reporting.html_tables import ROWS_SHOWN
 from qtrader.services.reporting.report import Curve, Marker, PriceChart, ReportContent
 
-#: Markers of a symbol that a page's data and its picture without script hold; beyond it every n-th fill is shown.
+#: Markers of a symbol in a page's data, and in its picture without script; beyond it every n-th is shown.
 MARKER_LIMIT: Final = 1_000
 STATIC_MARKER_LIMIT: Final = 200
 

@@ -14,6 +14,8 @@
     const day = `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())}`;
     return `${day} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
   };
+  // A close at midnight belongs to the day that it ends.
+  const momentText = (at) => (at % DAY ? `${dateText(at)} UTC` : dateText(at - 1).slice(0, 10));
   const grouped = (value, digits) =>
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const compact = (value) => {
@@ -183,7 +185,7 @@
       if (!place) return;
       const x = this.x(place[0]).toFixed(1);
       this.over.innerHTML = !isHovered ? "" : `<path class="cursor" d="M${x} 10V${this.height - 24}"/><circle class="dot" cx="${x}" cy="${this.y(place[1]).toFixed(1)}" r="3.5"/>`;
-      this.readout.innerHTML = `${dateText(place[0])} UTC &nbsp; ${texts.join(" &nbsp; ")}`;
+      this.readout.innerHTML = `${momentText(place[0])} &nbsp; ${texts.join(" &nbsp; ")}`;
     }
   }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtrader.events.events import RiskCheck, RiskDecisionEvent, Sizing, SizingInput
 from qtrader.events.vocabulary import CheckVerdict, OrderPurpose, Side, Verdict
-from qtrader.money import ZERO
+from qtrader.money import ZERO, quantize
 from qtrader.services.risk import limits
 from qtrader.services.risk.sizing import size
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from qtrader.services.account import AccountView
     from qtrader.services.legs import ClosingLeg, OpeningLeg
     from qtrader.services.risk.policy import RiskPolicy
+
+#: What an account cannot do at all is no limit that a policy could merely note.
+_RULES_OF_THE_ACCOUNT = ("short_sale", "cash")
 
 
 class RiskService:
@@ -180,9 +183,7 @@ def _settle(
     checks = tuple(result.check for result in results)
     if requested == 0 or not failed:
         return requested, checks
-    if on_breach == "warn" and all(
-        result.largest_quantity != ZERO or result.check.value is not None for result in failed
-    ):
+    if on_breach == "warn" and not any(result.check.name in _RULES_OF_THE_ACCOUNT for result in failed):
         return requested, _with_verdict(checks, CheckVerdict.WARN)
     if on_breach == "shrink":
         largest = min(result.largest_quantity for result in failed if result.largest_quantity is not None)
@@ -208,7 +209,8 @@ def _refusal(requested: Decimal, checks: tuple[RiskCheck, ...]) -> tuple[str, st
         return "size_rounds_to_zero", f"the sized quantity is {requested:f}: less than one quantity step"
     if failed.value is None or failed.limit is None:
         return failed.name, failed.detail or failed.name
-    return failed.name, f"{failed.name}: {failed.value:.2f} is more than {failed.limit:.2f} ({failed.detail})"
+    found, allowed = (f"{quantize(number, 8).normalize():f}" for number in (failed.value, failed.limit))
+    return failed.name, f"{failed.name}: {found} is more than {allowed} ({failed.detail})"
 
 
 def _remedy(requested: Decimal, results: tuple[limits.Checked, ...], step: Decimal) -> str | None:

@@ -10,10 +10,11 @@ import pytest
 from tests.factories_run import RunBuilder, tiny_run
 
 from qtrader.engine.results import CompletedRun, Results
+from qtrader.events.vocabulary import OrderPurpose
 from qtrader.services.reporting.equity import BenchmarkSeries
 from qtrader.services.reporting.html_tables import cell_text
 
-VOID = {"meta", "input", "br", "hr", "img", "link", "path", "circle", "rect", "polyline"}
+VOID = {"meta", "input"}
 HOSTILE = "<script>alert(1)</script>\"'&</title>\u2028"
 
 
@@ -171,10 +172,30 @@ def test_hostile_text_stays_text() -> None:
     assert walk.counts["script"] == 2
     assert "<script>alert" not in page
     assert "<title>" in page
-    assert walk.counts["title"] == 1
+    assert walk.counts["title"] == 1 + 3, "that of the page and of three markers"
     assert "<script>alert" not in Results(run)._repr_html_()
     data = json.loads(walk.scripts[1])
     assert data["prices"][0]["name"] == HOSTILE
+
+
+def test_columns_of_trades_that_say_nothing_are_left_out() -> None:
+    def columns(**costs: str) -> set[str]:
+        builder = RunBuilder({"AAPL": [100.0, 101.0]})
+        builder.next_day()
+        builder.trade("AAPL", 10, "100", **costs)
+        builder.trade("AAPL", -10, "101", purpose=OrderPurpose.CLOSE)
+        page = page_of(builder.close_day().completed())
+        return set(
+            re.findall(r"<th[^>]*>([^<]+)</th>", page.split('class="sortable"')[1].split("</thead>")[0])
+        )
+
+    assert columns(commission="1", reason="why") - columns() == {"Commission", "Entry reason"}
+
+
+def test_what_needs_the_script_is_hidden_without_it(page: str) -> None:
+    for piece in re.findall(r"<[^>]*live-only[^>]*>", page.split("<script", maxsplit=1)[0]):
+        assert piece.endswith(" hidden>")
+    assert "[hidden] { display: none !important; }" in page
 
 
 def test_the_same_run_gives_the_same_bytes() -> None:
@@ -208,6 +229,20 @@ def test_a_long_run_is_a_light_page() -> None:
     walk = Walk(page)
     assert "show all 165 rows" in " ".join(walk.text)
     assert page.count('<tr class="more">') == 165 - 25
+
+
+def test_a_very_long_table_is_cut_and_many_fills_are_thinned_and_both_are_said() -> None:
+    builder = RunBuilder({f"S{number:02d}": [100.0] for number in range(25)})
+    builder.next_day()
+    for _ in range(1_001):
+        builder.trade("S00", 1, "100")
+        builder.trade("S00", -1, "100", purpose=OrderPurpose.CLOSE)
+    page = page_of(builder.close_day().completed())
+    text = " ".join(Walk(page).text)
+    assert "The first 1,000 of 1,001 trades are in this page" in text
+    assert page.count('<tr class="more">') == 1_000 - 25
+    assert "668 of 2,002 fills are shown." in text
+    assert "S19 and 5 more" in text
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,16 @@ class TestBreach:
         decision = opening(fixed("150"))
         assert decision.reason == "position_percent"
         assert decision.message == (
-            "position_percent: 15000.00 is more than 10000.00 (value after the order, 100 % of equity)"
+            "position_percent: 15000 is more than 10000 (value after the order, 100 % of equity)"
         )
         assert decision.remedy == "a quantity of 100 instead of 150 would have passed"
+
+    def test_a_refusal_of_very_small_numbers_can_be_read(self) -> None:
+        rules = fixed("0.00000002", limits={"max_position_quantity": "0.00000001"})
+        decision = opening(rules, step="0.00000001")
+        assert decision.message == (
+            "position_quantity: 0.00000002 is more than 0.00000001 (quantity after the order, limit)"
+        )
 
     def test_shrinking_obeys_the_tightest_of_all_limits(self) -> None:
         rules = fixed("150", "shrink", limits={"max_position_quantity": 40, "max_position_percent": 60})

@@ -1,0 +1,48 @@
+"""Marks for a service that sees no tape: made of the bars and corporate actions that it was sent.
+
+They equal `Marks` at every instant whose bars were all added: a symbol is worth its last close, divided by
+the ratio of a split that took effect since.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from qtrader.events.vocabulary import ActionType
+from qtrader.market.prices import decimal_price
+
+if TYPE_CHECKING:
+    from qtrader.events.events import CorporateActionEvent, PriceBarEvent
+
+
+class StreamMarks:
+    """Value symbols at the last closes given.
+
+    The caller adds each symbol's bars of its finest interval, in time order, and all bars of an instant
+    before it asks.
+    """
+
+    def __init__(self) -> None:
+        self._closes: dict[str, float] = {}
+        #: Ratios of the splits that no bar has closed after yet.
+        self._fresh_splits: dict[str, Decimal] = {}
+
+    def add(self, bar: PriceBarEvent) -> None:
+        """Take in a bar that has closed."""
+        self._closes[bar.symbol] = bar.close
+        self._fresh_splits.pop(bar.symbol, None)
+
+    def on_corporate_action(self, action: CorporateActionEvent) -> None:
+        """Divide a symbol's mark by the ratio of a split until its next bar."""
+        if action.action_type is ActionType.SPLIT and action.ratio is not None:
+            earlier = self._fresh_splits.get(action.symbol)
+            self._fresh_splits[action.symbol] = action.ratio if earlier is None else action.ratio * earlier
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """Return what one unit of a symbol is worth, or None before its first bar."""
+        close = self._closes.get(symbol)
+        if close is None:
+            return None
+        ratio = self._fresh_splits.get(symbol)
+        return decimal_price(close) if ratio is None else decimal_price(close) / ratio

@@ -1,0 +1,164 @@
+"""Strategies that a worker process can import: between them they look at everything that a context shows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
+from qtrader.services.strategy.context import Context
+from qtrader.services.strategy.protocol import Strategy
+
+
+def _seen(context: Context, symbol: str) -> str:
+    """Write down all that is known, so that any difference between two processes stands in the log."""
+    position = context.position(symbol)
+    window = context.history(symbol, 5)
+    closes = ",".join(value.hex() for value in window.close.tolist())
+    return (
+        f"{context.now.isoformat()} cash {context.cash} equity {context.equity} holds {position.quantity} "
+        f"at {position.average_price} of {position.market_price} worth {position.market_value} "
+        f"gain {position.unrealized_pnl} closes {closes} volume {window.volume.sum()} "
+        f"universe {'/'.join(context.universe)} chance {context.rng.random().hex()}"
+    )
+
+
+class Swing(Strategy):
+    """Buy dips with brackets and close on strength, bar by bar; ask for too much now and then."""
+
+    lookback: int = 10
+    quantity: int = 300
+
+    def on_start(self, context: Context) -> None:
+        self._bars = 0
+        context.log("start", now=context.now, cash=context.cash)
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        self._bars += 1
+        if context.is_warmup:
+            context.record("warmup", float("nan"))
+        closes = context.history(count=self.lookback).close
+        position = context.position(bar.symbol)
+        if not position and bar.close < float(closes.min()) * 1.005 and not context.is_warmup:
+            context.emit_signal(
+                bar.symbol,
+                "open_long",
+                quantity=self.quantity,
+                stop_loss=round(bar.close * 0.93, 2),
+                take_profit=round(bar.close * 1.08, 2),
+                reason=_seen(context, bar.symbol),
+            )
+        elif position and bar.close >= float(closes.max()):
+            context.emit_signal(bar.symbol, "close_long", fraction="0.5", reason=_seen(context, bar.symbol))
+        if self._bars % 97 == 0:
+            context.emit_signal(bar.symbol, "open_long", quantity=10_000_000, reason="too much")
+
+    def on_fill(self, fill: FillEvent, context: Context) -> None:
+        context.record("filled", float(fill.quantity))
+        context.log("fill", price=fill.price, seen=_seen(context, fill.symbol))
+        if fill.quantity == self.quantity and self._bars % 5 == 0:
+            reason = f"filled at {fill.price} for {fill.commission}; {_seen(context, fill.symbol)}"
+            context.emit_signal(fill.symbol, "open_long", quantity=1, reason=reason)
+
+    def on_order(self, update: OrderUpdateEvent, context: Context) -> None:
+        context.log("order", status=update.status, leaves=update.leaves_quantity)
+
+    def on_refusal(self, refusal: SignalRejectedEvent, context: Context) -> None:
+        context.log("refusal", reason=refusal.reason, text=refusal.message)
+        context.emit_signal(refusal.symbol, "open_long", quantity=2, reason=_seen(context, refusal.symbol))
+
+    def on_stop(self, context: Context) -> None:
+        context.log("stop", now=context.now, seen=_seen(context, "AAPL"))
+
+
+class Rotation(Strategy):
+    """Hold what did best, slice by slice, and be short of what did worst."""
+
+    every: int = 15
+
+    def on_start(self, context: Context) -> None:
+        self._slices = 0
+
+    def on_slice(self, bars: Sequence[PriceBarEvent], context: Context) -> None:
+        self._slices += 1
+        if self._slices % self.every or len(bars) < 2:
+            return
+        gains = {bar.symbol: self._gain(bar.symbol, context) for bar in bars}
+        best, worst = max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)
+        for bar in bars:
+            position = context.position(bar.symbol)
+            if position.is_long and bar.symbol != best:
+                context.emit_signal(bar.symbol, "close_long", reason=_seen(context, bar.symbol))
+            if position.is_short and bar.symbol != worst:
+                context.emit_signal(bar.symbol, "close_short", reason=_seen(context, bar.symbol))
+        if not context.position(best):
+            context.emit_signal(best, "open_long", quantity=50, reason=_seen(context, best))
+        if not context.position(worst):
+            limit = round(float(context.history(worst, 1).close[-1]) * 1.01, 2)
+            context.emit_signal(
+                worst, "open_short", quantity=40, order_type="limit", limit_price=limit, time_in_force="day"
+            )
+
+    @staticmethod
+    def _gain(symbol: str, context: Context) -> float:
+        closes = context.history(symbol, 30).close
+        return float(closes[-1] / closes[0])
+
+    def on_order(self, update: OrderUpdateEvent, context: Context) -> None:
+        context.log("order", status=update.status, seen=_seen(context, update.symbol))
+
+
+class Failing(Strategy):
+    """Raise in one of its handlers, or end its process."""
+
+    handler: str = "on_bar"
+    after: int = 3
+    how: str = "raise"
+
+    def on_start(self, context: Context) -> None:
+        self._bars = 0
+        self._fail("on_start")
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        print(f"seen {bar.symbol} {bar.closed_at.date()}")
+        self._bars += 1
+        if self._bars == self.after:
+            context.emit_signal(bar.symbol, "open_long", quantity=1)
+            self._fail("on_bar")
+
+    def on_fill(self, fill: FillEvent, context: Context) -> None:
+        self._fail("on_fill")
+
+    def on_stop(self, context: Context) -> None:
+        self._fail("on_stop")
+
+    def _fail(self, handler: str) -> None:
+        if handler != self.handler:
+            return
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exit":
+            raise SystemExit(7)
+        msg = "first line\nsecond line: ümlaut"
+        raise ValueError(msg)
+
+
+class Printing(Strategy):
+    """Print, which must not disturb anything."""
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        print("printed", end="" if bar.symbol == "IBM" else "\n")
+
+    def on_stop(self, context: Context) -> None:
+        print("the end", end="")
+
+
+class NeedsTable(Strategy):
+    """Have a parameter that may be anything."""
+
+    table: Any = None
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        context.log(f"{type(self.table).__name__} {self.table!r}")

@@ -1,0 +1,93 @@
+"""`qtrader data check`: rows, symbols, period and problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtrader.services.data.service import DataService
+
+Run = Callable[..., Any]
+
+
+HEADING = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+GOOD = "2020-01-02,10,11,9,9.5,9.5,100\n2020-01-03,10,11,9,9.5,9.5,100\n"
+BAD = "2020-01-06,10,9,8,9.5,9.5,100\n2020-01-07,-1,9,8,8.5,8.5,100\n"
+DAILY = ("--preset", "yahoo", "--symbol", "X", "--set", "calendar=XNYS")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.csv").write_text(HEADING + GOOD, encoding="utf-8")
+    (tmp_path / "bad.csv").write_text(HEADING + GOOD + BAD, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_declared_source_is_shown(project: Path, run: Run) -> None:
+    outcome = run("data", "check", "sample")
+    assert outcome.code == 0, outcome.err
+    rows = [line.split() for line in outcome.out.splitlines()]
+    assert rows[0] == ["symbol", "interval", "first", "last", "rows", "read", "rows", "kept", "file"]
+    assert rows[1] == ["AAPL", "1d", "2000-03-01", "2013-03-01", "3,270", "3,270", "bars.parquet"]
+    actions = len(DataService(config="config/data_sources.yaml").load().actions)
+    assert f"rows: 9,810, symbols: 3, corporate actions: {actions}" in outcome.out
+
+
+def test_a_file_is_shown(folder: Path, run: Run) -> None:
+    outcome = run("data", "check", "good.csv", *DAILY)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[1].split() == [
+        "X",
+        "1d",
+        "2020-01-02",
+        "2020-01-03",
+        "2",
+        "2",
+        "good.csv",
+    ]
+
+
+def test_bad_rows_are_counted_by_rule_and_the_first_is_named(folder: Path, run: Run) -> None:
+    outcome = run("data", "check", "bad.csv", *DAILY)
+    assert outcome.code == 2
+    assert "bad.csv: X: open must be ≤ high: rows 1" in outcome.out
+    assert "bad.csv: X: open must be positive: rows 1" in outcome.out
+    assert "row 4 (line 5): X: open must be positive; found Date 2020-01-07, Open -1" in outcome.err
+
+
+def test_rows_that_a_source_drops_do_not_stop_a_run(folder: Path, run: Run) -> None:
+    outcome = run("data", "check", "bad.csv", *DAILY, "--set", "on_bad_bar=drop")
+    assert outcome.code == 0, outcome.err
+    assert "rows 1" in outcome.out
+
+
+def test_what_no_rule_mends_is_said(folder: Path, run: Run) -> None:
+    (folder / "double.csv").write_text(HEADING + GOOD + GOOD, encoding="utf-8")
+    outcome = run("data", "check", "double.csv", *DAILY)
+    assert outcome.code == 2
+    assert "nothing can be loaded, even without its bad bars" in outcome.out
+    assert "double.csv: row 3 (line 4)" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["nope.csv"],
+            "nope.csv: there is no such file, and in config/data_sources.yaml it is an unknown source",
+        ),
+        (["good.csv", "--preset", "yaho"], "preset 'yaho' is unknown; allowed are alpha_vantage"),
+        (["good.csv", "--set", "pirces=raw"], "unknown key 'pirces' (did you mean 'prices'?)"),
+        (["good.csv", "--config", "nope.yaml"], "nope.yaml: no such file"),
+        (["*.parquet", *DAILY], "no file fits this pattern"),
+    ],
+)
+def test_bad_input_is_refused(folder: Path, run: Run, arguments: list[str], message: str) -> None:
+    outcome = run("data", "check", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
