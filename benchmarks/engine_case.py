@@ -2,9 +2,10 @@
 
     python -m benchmarks.engine_case bare|silent|full [symbols] [bars] [interval]
 
-`bare` is a plain Python loop that builds one event object a bar and calls the same strategy; `silent` is the engine with the strategy
-silenced, so that no order is ever made; `full` is the engine with all orders, bodies validated and everything logged. Building the
-tape and loading the libraries are not part of the measured time.
+`bare` is a plain Python loop that builds one event object a bar and calls the same strategy; `silent` is the
+engine with the strategy silenced, so that no order is ever made; `full` is the engine with all orders, bodies
+validated and everything logged. Building the tape and loading the libraries are not part of the measured
+time.
 """
 
 from __future__ import annotations
@@ -84,7 +85,13 @@ def main(case: str, symbols: str = "1", bars: str = "1000000", interval: str = "
     rows = len(inputs.data.tape)
     print(
         json.dumps(
-            {"seconds": seconds, "rows": rows, "tape_seconds": tape_seconds, "peak_mb": peak_mb, "events": counts}
+            {
+                "seconds": seconds,
+                "rows": rows,
+                "tape_seconds": tape_seconds,
+                "peak_mb": peak_mb,
+                "events": counts,
+            }
         )
     )
 

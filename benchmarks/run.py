@@ -54,13 +54,16 @@ def bench_engine(bars: int, rounds: int) -> None:
     seconds = {name: [one["seconds"] for one in runs] for name, runs in found.items()}
     events = found["full"][0]["events"]
     labels = {"bare": "a  bare loop", "silent": "b  engine, silenced", "full": "c  engine, all orders"}
-    print(f"\n{bars:,} one-minute bars, SMADualCross(10, 50), 100 shares, 0.1 % commission, next open; {rounds} rounds")
-    print(f"  tape building            {median(one['tape_seconds'] for one in found['full']):8.3f} s (not in the times below)")
+    print(f"\n{bars:,} one-minute bars, SMADualCross(10, 50), 100 shares, 0.1 % commission, next open")
+    tape_seconds = median(one["tape_seconds"] for one in found["full"])
+    print(f"  tape building            {tape_seconds:8.3f} s  (data and checks; not in the times below)")
     for name, label in labels.items():
         taken = median(seconds[name])
         print(f"  {label:<24} {taken:8.3f} s  {bars / taken:12,.0f} bars/s")
-    print(f"  signals {events.get('signal', 0):,}, fills {events.get('fill', 0):,}, events logged {sum(events.values()):,}")
-    print(f"  b/a {ratio(seconds, 'silent', 'bare'):.2f} (goal 1.5)   c/a {ratio(seconds, 'full', 'bare'):.2f} (goal 3.5)")
+    signals, fills, logged = events.get("signal", 0), events.get("fill", 0), sum(events.values())
+    print(f"  signals {signals:,}, fills {fills:,}, events logged {logged:,}")
+    silent, full = ratio(seconds, "silent", "bare"), ratio(seconds, "full", "bare")
+    print(f"  b/a {silent:.2f} (goal 1.5)   c/a {full:.2f} (goal 3.5)")
     peak = median(one["peak_mb"] for one in found["full"])
     print(f"  peak memory of c {peak:,.0f} MB (goal 400)")
 

@@ -1,7 +1,7 @@
 """The one generator of benchmark data: geometric random walks in one-minute or daily bars, from a seed.
 
-Prices move by independent normal steps, so nothing trends and a moving-average crossover trades often (about 27 times per 1,000
-bars for 10 against 50): the hardest case for an engine whose cost lies in its decisions.
+Prices move by independent normal steps, so nothing trends and a moving-average crossover trades often (about
+27 times per 1,000 bars for 10 against 50): the hardest case for an engine whose cost lies in its decisions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FIRST_OPEN_US = 1_577_836_800_000_000
 
 
 def columns(symbol: str, bars: int, *, seed: int, interval: str = "1m") -> SymbolColumns:
-    """Make one symbol's bars: a walk from 100 with steps of 5 basis points a minute (or 1 % a day), in cents."""
+    """Make one symbol's bars: a walk from 100, 5 basis points a minute or 1 % a day, in cents."""
     step_us, volatility = (MINUTE_US, 0.0005) if interval == "1m" else (DAY_US, 0.01)
     generator = np.random.default_rng(seed)
     close = np.maximum(np.round(100.0 * np.exp(np.cumsum(generator.normal(0.0, volatility, bars))), 2), 1.0)

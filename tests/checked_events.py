@@ -42,5 +42,6 @@ def replaced(record: Any, **values: Any) -> Any:
 
 
 def as_the_engine_makes_it(event: Any) -> Any:
-    instants = [field.attribute for field in fields_of(type(event)) if field.kind is Kind.INSTANT]
+    cls: type[msgspec.Struct] = type(event)
+    instants = [field.attribute for field in fields_of(cls) if field.kind is Kind.INSTANT]
     return replaced(event, **{name: getattr(event, name).astimezone(UTC) for name in instants})

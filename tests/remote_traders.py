@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Swing(Strategy):
     def on_fill(self, fill: FillEvent, context: Context) -> None:
         context.record("filled", float(fill.quantity))
         context.log("fill", price=fill.price, seen=_seen(context, fill.symbol))
-        if fill.quantity == self.quantity and self._bars % 5 == 0:
+        if fill.quantity == self.quantity and self._bars % 5 == 0 and not context.is_stopped:
             reason = f"filled at {fill.price} for {fill.commission}; {_seen(context, fill.symbol)}"
             context.emit_signal(fill.symbol, "open_long", quantity=1, reason=reason)
 
@@ -67,7 +68,10 @@ class Swing(Strategy):
 
     def on_refusal(self, refusal: SignalRejectedEvent, context: Context) -> None:
         context.log("refusal", reason=refusal.reason, text=refusal.message)
-        context.emit_signal(refusal.symbol, "open_long", quantity=2, reason=_seen(context, refusal.symbol))
+        if "10000000" in refusal.message and not context.is_stopped:
+            context.emit_signal(
+                refusal.symbol, "open_long", quantity=2, reason=_seen(context, refusal.symbol)
+            )
 
     def on_stop(self, context: Context) -> None:
         context.log("stop", now=context.now, seen=_seen(context, "AAPL"))
@@ -122,7 +126,7 @@ class Failing(Strategy):
         self._fail("on_start")
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
-        print(f"seen {bar.symbol} {bar.closed_at.date()}")
+        sys.stdout.write(f"seen {bar.symbol} {bar.closed_at.date()}\n")
         self._bars += 1
         if self._bars == self.after:
             context.emit_signal(bar.symbol, "open_long", quantity=1)
@@ -149,10 +153,10 @@ class Printing(Strategy):
     """Print, which must not disturb anything."""
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
-        print("printed", end="" if bar.symbol == "IBM" else "\n")
+        sys.stdout.write("printed" if bar.symbol == "IBM" else "printed\n")
 
     def on_stop(self, context: Context) -> None:
-        print("the end", end="")
+        sys.stdout.write("the end")
 
 
 class NeedsTable(Strategy):

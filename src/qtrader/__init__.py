@@ -3,7 +3,8 @@
     import qtrader as qt
     results = qt.backtest(qt.sample_data(), "SMADualCrossStrategy")
 
-Everything public stands here; it is loaded when it is first asked for, so that the import costs next to nothing.
+Everything public stands here; it is loaded when it is first asked for, so that the import costs next to
+nothing.
 """
 
 from __future__ import annotations

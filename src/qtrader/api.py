@@ -29,20 +29,24 @@ def backtest(
     """Run strategies over data and return the results; nothing is written anywhere.
 
     Args:
-        data: `qt.sample_data()`, a path or glob of CSV or Parquet files, a polars, pandas or Arrow table, a dict of arrays, or a dict
-            of such tables by symbol.
-        strategy: a strategy class, an instance (copied for the run), a shipped name, "module:Class", or a list of these.
+        data: `qt.sample_data()`, a path or glob of CSV or Parquet files, a polars, pandas or Arrow table, a
+            dict of arrays, or a dict of such tables by symbol.
+        strategy: a strategy class, an instance (copied for the run), a shipped name, "module:Class", or a
+            list of these.
         initial_equity: cash at the start; 100,000 by default.
-        config: a configuration or the path of a system.yaml, whose data and strategies are replaced by those given here. Without one:
-            100 shares a signal, no costs (a warning says so), fills at the next open.
+        config: a configuration or the path of a system.yaml, whose data and strategies are replaced by those
+            given here. Without one: 100 shares a signal, no costs (a warning says so), fills at the next
+            open.
         parameters: keyword arguments of the strategy class.
-        **overrides: any key of the configuration (`slippage_bps=1`, `market_fill="next_close"`, `warmup_bars=50`) or a whole section
-            (`sizing={"method": "percent_of_equity", "percent": 10}`); also how to read the data (`symbol=`, `interval=`, `timezone=`,
-            `calendar=`, `prices=`, `corporate_actions=`). `dividends=` is the account's (`cash`, `reinvest`) or the data's (`as_paid`,
-            `split_adjusted`), which its value tells.
+        **overrides: any key of the configuration (`slippage_bps=1`, `market_fill="next_close"`,
+            `warmup_bars=50`) or a whole section (`sizing={"method": "percent_of_equity", "percent": 10}`);
+            also how to read the data (`symbol=`, `interval=`, `timezone=`, `calendar=`, `prices=`,
+            `corporate_actions=`). `dividends=` is the account's (`cash`, `reinvest`) or the data's
+            (`as_paid`, `split_adjusted`), which its value tells.
 
     Raises:
-        ConfigError: an override or a parameter is unknown or has a bad value; the message lists what is allowed.
+        ConfigError: an override or a parameter is unknown or has a bad value; the message lists what is
+            allowed.
         DataError: the data is not usable; the message names symbol, row and rule.
         HandlerError: the strategy raised; the message names the bar.
 
@@ -52,8 +56,16 @@ def backtest(
         >>> results.metrics["total_return"] > 0
         True
     """
-    base = default_run_config() if config is None else config if isinstance(config, RunConfig) else load_run_config(config)
-    reading = {name: overrides.pop(name) for name in tuple(overrides) if _tells_how_to_read(name, overrides[name])}
+    base = (
+        default_run_config()
+        if config is None
+        else config
+        if isinstance(config, RunConfig)
+        else load_run_config(config)
+    )
+    reading = {
+        name: overrides.pop(name) for name in tuple(overrides) if _tells_how_to_read(name, overrides[name])
+    }
     if initial_equity is not None:
         overrides["initial_equity"] = initial_equity
     resolved = apply_overrides(base, overrides)

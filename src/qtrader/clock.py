@@ -9,12 +9,14 @@ exactly.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=64)  # all that happens at an instant asks for the same few; the result is immutable
 def from_epoch_us(value_us: int) -> datetime:
     """Convert microseconds since the Unix epoch to an aware UTC datetime, exactly."""
     return _EPOCH + timedelta(microseconds=value_us)

@@ -1,7 +1,8 @@
 """Errors that QTrader raises on purpose.
 
-Each one names the thing, the place, what was found and what is allowed. Every class derives from `QTraderError`, so
-that a program can tell a refused input from a defect, and the command line can print the first without a traceback.
+Each one names the thing, the place, what was found and what is allowed. Every class derives from
+`QTraderError`, so that a program can tell a refused input from a defect, and the command line can print the
+first without a traceback.
 """
 
 from __future__ import annotations

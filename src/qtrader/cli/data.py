@@ -93,11 +93,12 @@ def _find(name: str, config: Path, options: dict[str, Any]) -> DataSource:
 
 
 def _print(loaded: LoadedData) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    from qtrader.cli.console import stdout
+
+    console = stdout()
     report = loaded.report
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("symbol", "interval", "first", "last", "rows read", "rows kept", "file"):
@@ -107,12 +108,8 @@ def _print(loaded: LoadedData) -> None:
         rows = (f"{entry.rows_read:,}", f"{entry.rows_kept:,}")
         table.add_row(entry.symbol, entry.interval, first, last, *rows, Path(entry.place).name)
     console.print(table)
-    counts = (
-        f"{report.rows_read:,} rows",
-        f"{len(loaded.tape.symbols)} symbols",
-        f"{len(loaded.actions)} actions",
-    )
-    typer.echo(", ".join(counts))
+    symbols, actions = len(loaded.tape.symbols), len(loaded.actions)
+    typer.echo(f"{report.rows_read:,} rows, {symbols:,} symbols, {actions:,} actions")
     for entry in report.series:
         for rule, count in entry.dropped.items():
             console.print(Text(f"bad: {entry.place}: {entry.symbol}: {rule}: rows {count:,}"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qtrader.cli.console import stdout
 from qtrader.engine.summary_view import KEY_METRICS
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
@@ -23,7 +23,7 @@ _SHOWN_SYMBOLS = 8
 
 def print_summary(results: Results) -> None:
     """Print headline, key measures, refusals by reason, open positions and warnings."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = stdout()
     run = results.run
     more = f" and {len(run.symbols) - _SHOWN_SYMBOLS} more" if len(run.symbols) > _SHOWN_SYMBOLS else ""
     symbols = ", ".join(run.symbols[:_SHOWN_SYMBOLS]) + more

@@ -1,8 +1,9 @@
 """The agenda: which instants have work beyond handing bars to strategies.
 
-A discrete-event calendar over the tape. Corporate actions, session closes of the valuation calendar, orders' expiries and dividend
-payments are instants of their own; a resting order names the first row whose bar could fill it, found by scanning columns. Between
-two entries of the agenda nothing can happen but a strategy's signal, so the engine runs through those rows in one loop.
+A discrete-event calendar over the tape. Corporate actions, session closes of the valuation calendar, orders'
+expiries and dividend payments are instants of their own; a resting order names the first row whose bar could
+fill it, found by scanning columns. Between two entries of the agenda nothing can happen but a strategy's
+signal, so the engine runs through those rows in one loop.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _FORGET_ABOVE = 64
 class RestingOrder(Protocol):
     """What the agenda asks of an order at work; orders are told apart by identity.
 
-    A bar whose low is above `reach_down` and whose high is below `reach_up` cannot touch the order; bars that opened before
-    `live_from_us` do not meet it, and while that is None no bar does.
+    A bar whose low is above `reach_down` and whose high is below `reach_up` cannot touch the order; bars that
+    opened before `live_from_us` do not meet it, and while that is None no bar does.
     """
 
     reach_down: float
@@ -61,7 +62,7 @@ class Valuation(NamedTuple):
 
 
 def valuations(tape: Tape, calendar: SessionCalendar) -> list[Valuation]:
-    """Return the first close of the calendar at or after each bar's close: one for each session that has bars."""
+    """Return the first close at or after each bar's close: one for each session that has bars."""
     closes = calendar.closed_at_us
     places = np.unique(np.searchsorted(closes, tape.instants_us, side="left"))
     known = places[places < len(closes)].tolist()
@@ -99,6 +100,11 @@ class Agenda:
         if self._next_valuation < len(self._valuations):
             return self._valuations[self._next_valuation].instant_us
         return NEVER_US
+
+    @property
+    def last_valuation_us(self) -> int:
+        """The last session close at which the books are marked."""
+        return self._valuations[-1].instant_us if self._valuations else -NEVER_US
 
     def take_valuation(self) -> Valuation:
         """Strike the next valuation off the agenda and return it."""
@@ -150,14 +156,13 @@ class Agenda:
                 candidates[order] = _Candidate(row, order.reach_down, order.reach_up, order.live_from_us)
             else:
                 row = known.row
-            if row < first:
-                first = row
+            first = min(first, row)
         return (
             first if len(self._tape.symbols) == 1 or first == len(self._tape) else self._instant_start(first)
         )
 
     def _first_row(self, instant_us: int) -> int:
-        """Return the first row closing at an instant or later, remembering the few instants that are asked for again and again."""
+        """Return the first row closing at an instant or later; the few instants in use are remembered."""
         row = self._rows_before.get(instant_us)
         if row is None:
             if len(self._rows_before) > _FORGET_ABOVE:
@@ -171,10 +176,10 @@ class Agenda:
 
 
 def first_row_for(tape: Tape, order: RestingOrder, from_row: int) -> int:
-    """Return the first row, from one on, whose bar could fill or trigger an order; the tape's length if there is none.
+    """Return the first row, from one on, whose bar could fill or trigger an order; else the tape's length.
 
-    A bar could do so if it opened at or after the order went live and reaches its price: a touch counts here, what it means is for
-    the matching to say.
+    A bar could do so if it opened at or after the order went live and reaches its price: a touch counts here,
+    what it means is for the matching to say.
     """
     live_from_us = order.live_from_us
     if live_from_us is None:
@@ -202,7 +207,7 @@ def _first_reaching(
     is_above: bool,
     none: int,
 ) -> int:
-    """Scan in growing chunks, so that a near row is found cheaply and a far one without touching every row in Python."""
+    """Scan in growing chunks: a near row is found cheaply, a far one without a step a row in Python."""
     chunk = _FIRST_CHUNK
     while start < len(rows):
         part = rows[start : start + chunk]

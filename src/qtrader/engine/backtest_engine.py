@@ -10,7 +10,6 @@ from qtrader.engine.agenda import Agenda, valuations
 from qtrader.engine.completion import check_benchmark, complete
 from qtrader.engine.config import RunConfig, apply_overrides, config_fingerprint, load_run_config
 from qtrader.engine.inputs import Inputs, importing_from, load_inputs
-
 from qtrader.engine.run_identity import derive_run_id, digest, strategy_digest
 from qtrader.engine.run_loop import RunLoop
 from qtrader.engine.wiring import House, build
@@ -73,9 +72,14 @@ class BacktestEngine:
         self.inputs = inputs
         self.data: LoadedData = data
         self._specs = specs
-        self.strategy_hashes = {spec.identifier: strategy_digest(spec, made[spec.identifier]) for spec in specs}
+        self.strategy_hashes = {
+            spec.identifier: strategy_digest(spec, made[spec.identifier]) for spec in specs
+        }
         self.run_id = config.run.run_id or derive_run_id(
-            config_fingerprint(config), digest(*self.strategy_hashes.values()), inputs.fingerprint, __version__
+            config_fingerprint(config),
+            digest(*self.strategy_hashes.values()),
+            inputs.fingerprint,
+            __version__,
         )
         self._trading_starts_us = inputs.trading_starts_us
         self.house: House = build(
@@ -95,7 +99,10 @@ class BacktestEngine:
 
     @classmethod
     def from_config(
-        cls, config: RunConfig | str | Path = "config/system.yaml", *, overrides: Mapping[str, Any] | None = None
+        cls,
+        config: RunConfig | str | Path = "config/system.yaml",
+        *,
+        overrides: Mapping[str, Any] | None = None,
     ) -> BacktestEngine:
         """Build an engine from a configuration or the path of one.
 
@@ -123,7 +130,7 @@ class BacktestEngine:
             HandlerError: a strategy or a service raised; names the event and the handler.
         """
         if self._is_finished:
-            msg = "this engine has run to its end already; get_results() has what came of it, a new engine runs again"
+            msg = "this engine has run already; get_results() has the results, a new engine runs again"
             raise QTraderError(msg)
         began = time.perf_counter()
         with money_context():
@@ -222,6 +229,6 @@ def _check_symbols(specs: Sequence[StrategySpec], symbols: Sequence[str]) -> Non
     for spec in specs:
         unknown = [symbol for symbol in spec.symbols or () if symbol not in symbols]
         if unknown:
-            msg = f"strategy {spec.identifier!r} asks for {', '.join(unknown)}; the data has {', '.join(symbols)}"
+            wanted, known = ", ".join(unknown), ", ".join(symbols)
+            msg = f"strategy {spec.identifier!r} asks for {wanted}; the data has {known}"
             raise DataError(msg)
-

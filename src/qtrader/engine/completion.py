@@ -1,4 +1,4 @@
-"""From a driven engine to the one value that results and reports are made of, with what a reader must know beside the numbers."""
+"""From a driven engine to the one value of which results and reports are made, with what readers must know."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FILL_CONVENTIONS = {
     "next_open": "Market orders fill at the open of the next bar that opens at or after their acceptance.",
     "next_close": "Market orders fill at the close of the next bar that opens at or after their acceptance.",
-    "same_close": "Market orders fill at the close of the bar that they were decided on, which is looking ahead.",
+    "same_close": "Market orders fill at the close of the bar that they were decided on: a lookahead.",
 }
 
 
@@ -94,7 +94,9 @@ def _notes(report: LoadReport) -> tuple[str, ...]:
     notes += [f"not applied again: {action}" for action in report.actions_in_prices]
     notes += [f"{count} rows dropped: {rule}" for rule, count in report.dropped.items()]
     if report.widened:
-        notes.append(f"{report.widened} bars had a high or low moved to their open or close (by at most 1e-6 of it)")
+        notes.append(
+            f"{report.widened} bars had a high or low moved to their open or close (by at most 1e-6 of it)"
+        )
     return tuple(notes)
 
 
@@ -102,15 +104,16 @@ def _conventions(config: RunConfig) -> tuple[str, ...]:
     execution, portfolio, run = config.execution, config.portfolio, config.run
     limit = "touched" if execution.limit_touch else "traded through"
     dividends = (
-        "paid in cash" if portfolio.dividends == "cash" else f"reinvested at the {portfolio.reinvest_at.replace('_', ' ')}"
+        "paid in cash"
+        if portfolio.dividends == "cash"
+        else f"reinvested at the {portfolio.reinvest_at.replace('_', ' ')}"
     )
     return (
         _FILL_CONVENTIONS[execution.market_fill],
         f"Limit orders fill when the limit is {limit}; stops when it is touched, at the open where it gaps.",
-        f"Slippage is {execution.slippage_bps:f} bps against the trader on market and stop orders; limits have none.",
+        f"Slippage on market and stop orders is {execution.slippage_bps:f} bps; limits have none.",
         f"Dividends are {dividends}; holders at the ex date's open are entitled.",
-        "Orders, fills, lots and marks are in raw prices; "
-        f"strategies see prices adjusted by: {run.signal_prices}, point in time.",
+        f"Orders, fills and marks are in raw prices; signal prices are: {run.signal_prices}, point in time.",
         f"The books are marked at the session closes of calendar {run.valuation_calendar}.",
         f"Risk policy {config.risk.name}: {config.risk.sizing.method}, {config.risk.account} account.",
     )

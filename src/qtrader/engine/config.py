@@ -82,7 +82,8 @@ def _fault_of(value: Any) -> str | None:
         return f"{value}; a number must be finite"
     if value is None or isinstance(value, (str, int, float)):
         return None
-    return f"of type {type(value).__name__}; allowed are texts, numbers, true, false, null, lists and mappings"
+    kind = type(value).__name__
+    return f"of type {kind}; allowed are texts, numbers, true, false, null, lists and mappings"
 
 
 Symbol = Annotated[str, BeforeValidator(_symbol), Field(min_length=1)]

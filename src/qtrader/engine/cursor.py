@@ -1,7 +1,7 @@
 """Bars in order, built lazily in blocks: the engine's reading head.
 
-Columns become Python lists a block at a time, and objects one at a time, when they are asked for; a run that is interrupted by a
-signal goes on where it stopped, without building anything twice.
+Columns become Python lists a block at a time, and objects one at a time, when they are asked for; a run that
+is interrupted by a signal goes on where it stopped, without building anything twice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class BarCursor:
         return self._block_end - length_hint(self._counter)
 
     def take(self, stop: int) -> Iterator[PriceBarEvent]:
-        """Give the next rows before `stop`, at most to the end of the present block; whoever iterates may leave early."""
+        """Give the next rows before `stop`, at most to the block's end; whoever iterates may leave early."""
         row = self.row
         if row == self._block_end:
             self._open_block(row)

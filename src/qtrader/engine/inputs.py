@@ -66,7 +66,7 @@ def load_frame_inputs(frame: Any, run: RunSettings, reading: Mapping[str, Any]) 
 
 
 def cut_for_warmup(data: LoadedData, run: RunSettings) -> Inputs:
-    """Keep `warmup_bars` bars of each symbol before the start; without a start the first ones of the data are the warmup.
+    """Keep `warmup_bars` bars of each symbol before the start; without one the first of the data are warmup.
 
     Raises:
         DataError: some symbol has fewer bars before the start, or nothing would be left to trade.
@@ -102,7 +102,7 @@ def _opening(data: LoadedData, symbol: str, day: date) -> int:
     calendar = data.calendars[symbol]
     sessions = calendar.sessions_between(day, day + _LOOK_AHEAD)
     if not len(sessions):
-        msg = f"{symbol}: calendar {calendar.name} has no session within {_LOOK_AHEAD.days} days of the start {day}"
+        msg = f"{symbol}: calendar {calendar.name} has no session in {_LOOK_AHEAD.days} days from the start {day}"
         raise DataError(msg)
     return calendar.session_of_date(date_of(int(sessions[0]))).opened_at_us
 
@@ -110,7 +110,9 @@ def _opening(data: LoadedData, symbol: str, day: date) -> int:
 def _service(config: RunConfig, names: Sequence[str]) -> DataService:
     sources = config.data_sources
     used = {name: source for name, source in sources.sources.items() if name in names}
-    return DataService(config=sources.model_copy(update={"sources": used}), signal_prices=config.run.signal_prices)
+    return DataService(
+        config=sources.model_copy(update={"sources": used}), signal_prices=config.run.signal_prices
+    )
 
 
 def _symbols(config: RunConfig) -> list[str] | None:

@@ -1,6 +1,7 @@
 """What makes two runs the same: digests of configuration, strategies, data and version.
 
-A run's id is derived from them unless it is given, so that the same inputs give the same ids, and an identical run is recognised.
+A run's id is derived from them unless it is given, so that the same inputs give the same ids, and an
+identical run is recognised.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def derive_run_id(config_digest: str, strategies: str, data: str, version: str) 
 
 
 def strategy_digest(spec: StrategySpec, made: Any) -> str:
-    """Digest a strategy: its id, the symbols it sees, its class's source and the values that it holds before the run.
+    """Digest a strategy: its id and symbols, its class's source, and what it holds before the run.
 
     A class typed into an interpreter has no source; its code objects stand in for it.
     """
@@ -32,7 +33,9 @@ def strategy_digest(spec: StrategySpec, made: Any) -> str:
     try:
         source = inspect.getsource(cls)
     except (OSError, TypeError):
-        source = repr([(name, _code_of(value)) for name, value in sorted(vars(cls).items()) if callable(value)])
+        source = repr(
+            [(name, _code_of(value)) for name, value in sorted(vars(cls).items()) if callable(value)]
+        )
     values = _stable(vars(made)) if hasattr(made, "__dict__") else ""
     return digest(spec.identifier, repr(spec.symbols), cls.__qualname__, source, values)
 

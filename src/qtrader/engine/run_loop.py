@@ -1,8 +1,8 @@
 """A bar's journey: the phases of an instant, and the tight loop between instants that have work.
 
-Phases: 1 corporate actions, 2 matching, 3 accruals and expiries, 4 decisions, 5 orders, 6 valuation. Where the agenda is empty, one
-strategy is wired and nothing but a signal could happen, bars go straight from the tape to its `on_bar`; both ways give the
-same events, which a test compares.
+Phases: 1 corporate actions, 2 matching, 3 accruals and expiries, 4 decisions, 5 orders, 6 valuation. Where
+    the agenda is empty, one strategy is wired and nothing but a signal could happen, bars go straight from
+    the tape to its `on_bar`; both ways give the same events, which a test compares.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class RunLoop:
         self._actions_origin = Origin(run_id, "data_service")
         self._clock_origin = Origin(run_id, "engine")
         self._instant_us = -NEVER_US
+        self._last_us = max(int(tape.closed_at_us[-1]), agenda.last_valuation_us)
         self._known_listeners: tuple[Any, ...] | None = None
         self._direct: tuple[BarHandler, Context] | None = None
 
@@ -78,10 +79,11 @@ class RunLoop:
         return self._instant_us
 
     def advance(self, *, single: bool = False) -> bool:
-        """Handle the next instant that has work and, unless `single`, the quiet rows before it; say False at the end."""
+        """Handle quiet rows (unless `single`) or the next instant that has work; say False at the end."""
         row, agenda = self._cursor.row, self._agenda
         valuation_us, due_us = agenda.next_valuation_us, self._next_due_us()
-        # A valuation follows all else of its instant, so quiet rows may be run through up to and including its own.
+        # A valuation follows all else of its instant, so quiet rows may be run through up to and including
+        # its own.
         quiet_row = min(agenda.row_of_instant(due_us), agenda.row_of_action(), agenda.row_after(valuation_us))
         if self._execution.has_live_orders:
             quiet_row = min(quiet_row, agenda.row_of_orders(self._execution.live_orders(), row))
@@ -100,7 +102,7 @@ class RunLoop:
         return True
 
     def _next_due_us(self) -> int:
-        """Return the next instant at which an order expires or a dividend is settled; what is overdue is due now."""
+        """Return when the next order expires or dividend is settled; what is overdue is due now."""
         next_us = NEVER_US
         expiry_us = self._execution.next_expiry_us()
         if expiry_us is not None:
@@ -108,7 +110,8 @@ class RunLoop:
         due_us = self._portfolio.next_due_us()
         if due_us is not None and due_us < next_us:
             next_us = due_us
-        return max(next_us, self._instant_us)
+        # Nothing is known after the last close and its valuation: what falls due later stays due.
+        return max(next_us, self._instant_us) if next_us <= self._last_us else NEVER_US
 
     def _direct_handler(self) -> tuple[BarHandler, Context] | None:
         """Return the one handler that bars may go to directly, if nobody else listens to them."""
@@ -162,7 +165,7 @@ class RunLoop:
 
     def _tape_bars(self, bar: PriceBarEvent, end: int) -> list[PriceBarEvent]:
         start = self._tape.rows_closed_before(bar.closed_at_us)
-        return list(self._tape.bars(start, end, bar.run_id))
+        return self._finest(list(self._tape.bars(start, end, bar.run_id)), start)
 
     def _hold_instant(self, instant_us: int, start: int, end: int) -> None:
         """Go through all phases of one instant whose bars are the rows from `start` to before `end`."""
@@ -188,12 +191,12 @@ class RunLoop:
         if bars:
             self._decide(bars, instant_us)
             if bus.pending or self._is_same_close:
-                self._settle_orders(instant_us, end, bars if self._is_same_close else [])
+                self._settle_orders(instant_us, end, self._finest(bars, start) if self._is_same_close else [])
         if agenda.next_valuation_us == instant_us:
             self._value(instant_us)
 
     def _apply_actions(self, instant_us: int) -> None:
-        """Publish the corporate actions effective before this instant, each at the instant from which it is effective."""
+        """Publish the corporate actions effective before this instant, each at its effective instant."""
         bus, origin = self._house.bus, self._actions_origin
         for effective_us, action in self._agenda.take_actions(instant_us):
             origin.begin(None, None, from_epoch_us(effective_us))
@@ -224,7 +227,7 @@ class RunLoop:
             bus.deliver(SliceEvent(instant_us, tuple(bars)))
 
     def _settle_orders(self, instant_us: int, end: int, same_close_bars: list[PriceBarEvent]) -> None:
-        """Phase 5: signals become orders or refusals; with `same_close` market orders meet the bars they were decided on."""
+        """Phase 5: signals become orders or refusals; `same_close` orders meet the bars they came from."""
         house = self._house
         house.bus.store.rows = end
         house.marks.look_at_rows(instant_us, end)

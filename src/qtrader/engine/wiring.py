@@ -1,7 +1,7 @@
 """Who handles what: the one table of subscriptions, and the house it connects.
 
-Services know no other service. Each is given callables and read models here, and hears of the rest by the events that the table
-sends it. Rows are in the order of delivery.
+Services know no other service. Each is given callables and read models here, and hears of the rest by the
+events that the table sends it. Rows are in the order of delivery.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class Sessions:
         calendar = self.of(symbol)
         closes = calendar.sessions_between(day, day + _LONGEST_BREAK)
         if not len(closes):
-            msg = f"{symbol}: calendar {calendar.name} has no session within {_LONGEST_BREAK.days} days of {day}"
+            msg = (
+                f"{symbol}: calendar {calendar.name} has no session in {_LONGEST_BREAK.days} days from {day}"
+            )
             raise DataError(msg)
         return calendar.session_of_date(date_of(int(closes[0]))).closed_at_us
 
@@ -122,7 +124,7 @@ def build(
     store: EventStore | None = None,
     remote: MakeRemote | None = None,
 ) -> House:
-    """Build the parts of a run around its strategy objects (`made`, by id) and connect them as the table says.
+    """Build the parts of a run around its strategy objects (`made`, by id) and connect them.
 
     With `remote` the strategies run in the process that it makes, and not the objects.
     """
@@ -133,7 +135,9 @@ def build(
     sessions = Sessions(dict(data.calendars))
     instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
     instrument = instruments.__getitem__
-    risk = RiskService(policy=config.risk, origin=Origin(run_id, "risk_service"), account=account, instrument=instrument)
+    risk = RiskService(
+        policy=config.risk, origin=Origin(run_id, "risk_service"), account=account, instrument=instrument
+    )
     strategies: StrategyService | RemoteStrategies
     if remote is None:
         strategies = StrategyService(

@@ -247,10 +247,7 @@ class OrderUpdateEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
 
 
 class FillEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
-    """A trade: `price` includes slippage, `reference_price` does not.
-
-    `slippage` is a memo in money, not a posting.
-    """
+    """A trade: `price` includes slippage, `reference_price` does not; `slippage` is a memo, no posting."""
 
     event_type: ClassVar[str] = "fill"
     contract: ClassVar[str] = "execution/fill"

@@ -1,1 +1,1 @@
-"""What the services know about markets: columns of bars, sessions, instruments, prices and corporate actions."""
+"""What the services know of markets: bars in columns, sessions, instruments, prices, corporate actions."""

@@ -26,6 +26,8 @@ class Marks:
         self._tape = tape
         self._prices = LastPrices(tape)
         self._looked_at_us = -(2**63)
+        #: Whether the rows known by then are still to be counted: whoever looks does not always ask.
+        self._is_behind = False
         #: Splits that no bar has closed after yet: symbol → (row of the last bar before, ratio).
         self._fresh_splits: dict[str, tuple[int | None, Decimal]] = {}
 
@@ -33,18 +35,20 @@ class Marks:
         """Make the bars known that closed at or before an instant; looking back changes nothing."""
         if instant_us > self._looked_at_us:
             self._looked_at_us = instant_us
-            self._prices.advance_to_instant(instant_us)
+            self._is_behind = True
 
     def look_at_rows(self, instant_us: int, known_rows: int) -> None:
         """Make the first rows of the tape known, where the caller knows how many had closed by an instant."""
-        if instant_us > self._looked_at_us:
+        if instant_us > self._looked_at_us or (self._is_behind and instant_us == self._looked_at_us):
             self._looked_at_us = instant_us
+            self._is_behind = False
             self._prices.advance_to(known_rows)
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
         """Divide a symbol's mark by the ratio of a split until its next bar has closed."""
         # Nobody looks between instants with work: what had closed by the action's own instant counts.
         self.look(to_epoch_us(action.occurred_at))
+        self._catch_up()
         if action.action_type is not ActionType.SPLIT or action.ratio is None:
             return
         row = self._prices.last_row(action.symbol, self._prices.known_rows)
@@ -54,6 +58,8 @@ class Marks:
 
     def mark(self, symbol: str) -> Decimal | None:
         """Return what one unit of a symbol is worth, or None before its first bar."""
+        if self._is_behind:
+            self._catch_up()
         price = self._prices.decimal_price(symbol)
         if price is None or symbol not in self._fresh_splits:
             return price
@@ -62,3 +68,8 @@ class Marks:
             del self._fresh_splits[symbol]
             return price
         return price / ratio
+
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            self._is_behind = False
+            self._prices.advance_to_instant(self._looked_at_us)

@@ -1,1 +1,1 @@
-"""The services of a run: data, strategy, manager, risk, execution, portfolio and reporting; none imports another."""
+"""The services of a run: data, strategy, manager, risk, execution, portfolio, reporting."""

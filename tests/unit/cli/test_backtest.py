@@ -147,7 +147,8 @@ def test_an_empty_set_value_is_null_and_a_word_is_a_truth(project: Path, run: Ru
 def test_a_strategy_that_raises_is_named_with_its_own_line(project: Path, run: Run, handler: str) -> None:
     signature = "self, bar, context" if handler == "on_bar" else "self, context"
     (project / "broken.py").write_text(
-        f"import qtrader as qt\n\n\nclass Broken(qt.Strategy):\n    def on_bar(self, bar, context):\n        pass\n\n"
+        "import qtrader as qt\n\n\nclass Broken(qt.Strategy):\n"
+        "    def on_bar(self, bar, context):\n        pass\n\n"
         f"    def {handler}({signature}):\n        raise KeyError('abc')\n",
         encoding="utf-8",
     )

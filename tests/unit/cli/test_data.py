@@ -34,7 +34,13 @@ def test_a_declared_source_is_shown(project: Path, run: Run) -> None:
     assert rows[0] == ["symbol", "interval", "first", "last", "rows", "read", "rows", "kept", "file"]
     assert rows[1] == ["AAPL", "1d", "2000-03-01", "2013-03-01", "3,270", "3,270", "bars.parquet"]
     actions = len(DataService(config="config/data_sources.yaml").load().actions)
-    assert f"rows: 9,810, symbols: 3, corporate actions: {actions}" in outcome.out
+    assert f"9,810 rows, 3 symbols, {actions} actions" in outcome.out
+
+
+def test_a_long_file_name_is_shown_whole(folder: Path, run: Run) -> None:
+    name = f"{'long_' * 20}.csv"
+    (folder / "good.csv").rename(folder / name)
+    assert name in run("data", "check", name, *DAILY).out
 
 
 def test_a_file_is_shown(folder: Path, run: Run) -> None:

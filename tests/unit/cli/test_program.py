@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,27 @@ def test_an_interruption_ends_with_130_and_writes_nothing(project: Path) -> None
     assert process.returncode == 130
     assert "Traceback" not in err
     assert not (project / "runs").exists()
+
+
+def test_a_terminal_shows_speed_and_time_left(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [*PROGRAM, "backtest", "config/system.yaml"]
+    environment = {**ENVIRONMENT, "TERM": "xterm"}
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        # Reading a terminal whose other side is closed fails, which is its end of file.
+        with suppress(OSError):
+            while part := os.read(ours, 4096):
+                shown += part
+        out, _err = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"bars/s" in shown
+    assert b"left" in shown
+    assert out.splitlines()[-1].endswith("report.html")
 
 
 def test_a_reader_that_leaves_is_no_failure(project: Path, run: Run) -> None:

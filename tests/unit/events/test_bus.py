@@ -51,7 +51,7 @@ class TestTopics:
         (OrderEvent, []),
     )
 
-    @pytest.mark.parametrize(("topic", "expected"), TABLE, ids=lambda value: str(value))
+    @pytest.mark.parametrize(("topic", "expected"), TABLE, ids=str)
     def test_a_topic_is_a_name_a_class_or_everything(self, topic: Any, expected: list[str]) -> None:
         heard: Heard = []
         bus = EventBus(run_id="r")

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,7 +92,8 @@ def odd_value_for(field: FieldMapping) -> st.SearchStrategy[Any]:
 
 def mutated(data: st.DataObject, record: Any) -> Any:
     """Change one field of a record, or of a record within it."""
-    field = data.draw(st.sampled_from(fields_of(type(record))))
+    cls: type[msgspec.Struct] = type(record)
+    field = data.draw(st.sampled_from(fields_of(cls)))
     value = getattr(record, field.attribute)
     goes_deeper = field.record is not None and value != () and data.draw(st.booleans())
     if not goes_deeper:

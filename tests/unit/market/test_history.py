@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.factories import at_us, tape_of
 
 from qtrader.errors import StrategyError
 from qtrader.market.history import HistoryWindow, StreamHistory, TapeHistory
 from qtrader.market.tape import Tape
-from tests.factories import at_us, tape_of
 
 CLOSES = {"AAPL": [10.0, 11.0, 12.0, 13.0, 14.0], "MSFT": [20.0, 21.0, 22.0]}
 DAYS = {"MSFT": [2, 4, 5]}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from tests.factories import at_us, split, tape_of
 
 from qtrader.market.marks import Marks
 from qtrader.market.tape import Tape
-from tests.factories import at_us, split, tape_of
 
 # AAPL splits 2 for 1 before the session of day 3; MSFT trades on.
 TAPE = tape_of({"AAPL": [100.0, 102.0, 51.5, 52.0], "MSFT": [20.0, 21.0, 22.0, 23.0]})

@@ -88,7 +88,7 @@ def _closing(signal: SignalEvent, holding: Holding, sign: int, quantity_step: De
             asked = f"closing {signal.quantity:f} {signal.symbol} was asked"
             message = f"{asked}, but only {held:f} are held and not yet being closed"
             return Refusal("exceeds_position", message, OrderPurpose.CLOSE)
-        # All that is held may lie off the step, after a reinvested dividend for example; a part of it may not.
+        # All that is held may lie off the step, after a reinvested dividend say; a part of it may not.
         quantity = held if signal.quantity == held else signal.quantity // quantity_step * quantity_step
         asked = f"{signal.quantity:f} {signal.symbol}"
     elif signal.fraction is not None and signal.fraction != 1:

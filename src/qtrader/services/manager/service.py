@@ -116,7 +116,7 @@ class ManagerService:
             self._open(signal, legs.open_side, price, stays, self._worth(signal, abs(held) - abs(stays)))
 
     def _worth(self, signal: SignalEvent, quantity: Decimal) -> Decimal:
-        """Value units of a strategy's position as the account does, so that they cancel out of its exposure."""
+        """Value units of a position as the account does, so that they cancel out of its exposure."""
         if quantity:
             for position in self._account.positions(signal.strategy_id):
                 if position.symbol == signal.symbol:
@@ -126,7 +126,7 @@ class ManagerService:
     def _close(self, signal: SignalEvent, legs: Legs, held: Decimal, price: Decimal) -> None:
         if legs.close_side is None:
             return
-        # A reversal's prices and type belong to the opening leg; the way out of the old position is the market.
+        # A reversal's prices and type belong to the opening leg; the old position leaves at the market.
         is_reversal = legs.open_side is not None
         if is_reversal:
             price = signal.price

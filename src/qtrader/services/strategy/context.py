@@ -2,22 +2,23 @@
 
 A context belongs to one strategy. Everything it shows was known at `now`; nothing leads to a later bar.
 Quantities and money are Decimals; prices of the market layer are floats, and a strategy may give prices as
-float, int, str or Decimal.
+float, int, str or Decimal. Decimals have their canonical form, that of the wire, so that a strategy which
+writes one into a text says the same in whatever process it runs.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qtrader.clock import from_epoch_us
 from qtrader.errors import StrategyError
+from qtrader.events.codec import canonical_decimal, parse_decimal
 from qtrader.events.events import SignalEvent
 from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
-from qtrader.money import ZERO, decimal_of
+from qtrader.money import decimal_of
 from qtrader.services.strategy.arguments import (
     Price,
     check_combination,
@@ -26,6 +27,7 @@ from qtrader.services.strategy.arguments import (
     member_of,
     positive,
 )
+from qtrader.services.strategy.position import PositionView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,40 +62,6 @@ class Surroundings(Protocol):
     def members(self, instant_us: int) -> tuple[str, ...]:
         """Return the symbols of the universe at an instant."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PositionView:
-    """One strategy's position in a symbol; true when there is one. `quantity` is negative for a short."""
-
-    symbol: str
-    quantity: Decimal
-    average_price: Decimal | None
-    market_price: Decimal | None
-
-    def __bool__(self) -> bool:
-        """Tell whether anything is held or owed."""
-        return self.quantity != 0
-
-    @property
-    def is_long(self) -> bool:
-        """Tell whether the position is long."""
-        return self.quantity > 0
-
-    @property
-    def is_short(self) -> bool:
-        """Tell whether the position is short."""
-        return self.quantity < 0
-
-    @property
-    def market_value(self) -> Decimal:
-        """Quantity times the last known close; negative for a short."""
-        return ZERO if self.market_price is None else self.quantity * self.market_price
-
-    @property
-    def unrealized_pnl(self) -> Decimal:
-        """Market value less cost."""
-        return ZERO if self.average_price is None else self.market_value - self.quantity * self.average_price
 
 
 class Context:
@@ -171,12 +139,12 @@ class Context:
     @property
     def cash(self) -> Decimal:
         """Cash of the whole account, in its base currency."""
-        return self._account().cash()
+        return _canonical(self._account().cash())
 
     @property
     def equity(self) -> Decimal:
         """Value of the whole account at the last known closes."""
-        return self._account().equity
+        return _canonical(self._account().equity)
 
     def position(self, symbol: str) -> PositionView:
         """Return this strategy's position in a symbol; it is falsy when there is none.
@@ -188,7 +156,13 @@ class Context:
         account = self._account()
         quantity = account.quantity(self.strategy_id, symbol)
         average = account.average_price(self.strategy_id, symbol) if quantity else None
-        return PositionView(symbol, quantity, average, self._surroundings.last_price(symbol))
+        price = self._surroundings.last_price(symbol)
+        return PositionView(
+            symbol,
+            _canonical(quantity),
+            None if average is None else _canonical(average),
+            None if price is None else _canonical(price),
+        )
 
     def history(self, symbol: str | None = None, count: int | None = None) -> HistoryWindow:
         """Return copies of a symbol's closed bars, oldest first, adjusted for the splits effective by now.
@@ -332,6 +306,10 @@ class Context:
         ordinal = self._sent.get(symbol, 0)
         self._sent[symbol] = ordinal + 1
         return f"{self.strategy_id}:{symbol}:{_compact(instant_us)}:{ordinal}"
+
+
+def _canonical(value: Decimal) -> Decimal:
+    return parse_decimal(canonical_decimal(value))
 
 
 def _compact(instant_us: int) -> str:

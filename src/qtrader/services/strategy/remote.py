@@ -209,6 +209,7 @@ class _Worker:
 
     def finish(self) -> WorkerNotes:
         """Wait for the worker's end and return what its strategies logged and recorded."""
+        self._outgoing.close()
         report = self._wait()
         if self._process.returncode != 0 or not isinstance(report, WorkerNotes):
             raise self._failure()
@@ -216,6 +217,8 @@ class _Worker:
         return report
 
     def _write(self, content: bytes, *, is_last: bool = False) -> None:
+        if self._outgoing.closed:
+            raise self._failure()
         try:
             self._outgoing.write(content)
             if is_last:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtrader.errors import HandlerError
+from qtrader.events import codec
 from qtrader.events.base import BaseEvent
 from qtrader.events.event_bus import handler_error
 from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
@@ -173,7 +174,8 @@ class StrategyService:
     def _keep(self, notice: FillEvent | OrderUpdateEvent | SignalRejectedEvent) -> None:
         runner = self._runners.get(notice.strategy_id)
         if runner is not None and runner.takes(_NOTICES[type(notice)]):
-            runner.notices.append(notice)
+            # As it would arrive in another process: its Decimals in their canonical form.
+            runner.notices.append(codec.decode_as(type(notice), codec.encode(notice, is_validated=True)))
             self.has_notices = True
 
 

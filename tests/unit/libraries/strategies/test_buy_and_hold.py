@@ -3,12 +3,12 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from tests.factories import tape_of
+from tests.unit.services.strategy.stage import Stage
 
 from qtrader.libraries import strategies
 from qtrader.libraries.strategies import LIBRARY, BuyAndHoldStrategy
 from qtrader.services.strategy.protocol import Strategy
-from tests.factories import tape_of
-from tests.unit.services.strategy.stage import Stage
 
 TAPE = tape_of({"AAPL": [1.0, 2.0, 3.0], "MSFT": [4.0, 5.0]}, days={"MSFT": [2, 3]})
 
@@ -27,7 +27,10 @@ def test_it_may_go_short_instead() -> None:
 
 
 def test_it_waits_for_the_end_of_warmup() -> None:
-    assert said(BuyAndHoldStrategy(), trading_starts_day=2) == [("AAPL", 3, "open_long"), ("MSFT", 3, "open_long")]
+    assert said(BuyAndHoldStrategy(), trading_starts_day=2) == [
+        ("AAPL", 3, "open_long"),
+        ("MSFT", 3, "open_long"),
+    ]
 
 
 def test_a_second_run_opens_again() -> None:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.factories import Ledger, tape_of
+from tests.unit.services.strategy.stage import Stage
 
 from qtrader.errors import HandlerError
 from qtrader.libraries.strategies import SMADualCrossStrategy
 from qtrader.market.tape import Tape
 from qtrader.market.universe import Membership, Universe
-from tests.factories import Ledger, tape_of
-from tests.unit.services.strategy.stage import Stage
 
 
 def crosses(closes: list[float], fast: int, slow: int) -> list[tuple[int, bool]]:
-    """Give (day, is above) of each cross by definition: the sign of the difference of two means has changed."""
+    """Give (day, is above) of each cross by definition: the difference of two means has changed its sign."""
     values = np.array(closes)
     day = np.arange(slow, len(values) + 1)
     means = [np.array([values[stop - window : stop].mean() for stop in day]) for window in (fast, slow)]
@@ -58,7 +58,9 @@ def test_shorts_and_longs_follow_every_cross(closes: list[float], fast: int, mor
     expected = crosses(closes, fast, fast + more)
     strategy = SMADualCrossStrategy(fast=fast, slow=fast + more, allow_short=True)
     words = {True: "open_long", False: "open_short"}
-    assert said(tape_of({"AAPL": closes}), strategy=strategy) == [(day, words[above]) for day, above in expected]
+    assert said(tape_of({"AAPL": closes}), strategy=strategy) == [
+        (day, words[above]) for day, above in expected
+    ]
 
 
 @given(closes_lists, st.integers(1, 4), st.integers(1, 4))

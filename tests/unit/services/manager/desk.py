@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from tests.factories import RUN_ID, Ledger, Recorder, at_us, order_update, signal
+
 from qtrader.events.events import OrderEvent, RiskDecisionEvent, SignalRejectedEvent
 from qtrader.events.identity import Origin
 from qtrader.events.vocabulary import OrderStatus
@@ -12,7 +14,6 @@ from qtrader.market.instruments import Instrument
 from qtrader.services.manager.service import ManagerService
 from qtrader.services.risk.policy import RiskPolicy
 from qtrader.services.risk.service import RiskService
-from tests.factories import RUN_ID, Ledger, Recorder, at_us, order_update, signal
 
 #: Buy 100 of anything, as long as gross exposure stays within the equity.
 FREE = {"max_gross_leverage": 1, "max_position_percent": None}
@@ -21,7 +22,9 @@ FREE = {"max_gross_leverage": 1, "max_position_percent": None}
 class Desk:
     """Send signals; `orders`, `decisions` and `refusals` hold what came of them."""
 
-    def __init__(self, cash: str = "100000", *, step: str = "1", trading_starts_day: int | None = None, **rules: Any) -> None:
+    def __init__(
+        self, cash: str = "100000", *, step: str = "1", trading_starts_day: int | None = None, **rules: Any
+    ) -> None:
         self.ledger = Ledger(cash, AAPL="100", MSFT="50", IBM="100")
         self.published = Recorder()
         policy = RiskPolicy.model_validate({"limits": FREE} | rules)
@@ -30,7 +33,10 @@ class Desk:
             return Instrument(symbol=symbol, quantity_step=Decimal(step))
 
         self.risk = RiskService(
-            policy=policy, origin=Origin(RUN_ID, "risk_service"), account=self.ledger.account, instrument=instrument
+            policy=policy,
+            origin=Origin(RUN_ID, "risk_service"),
+            account=self.ledger.account,
+            instrument=instrument,
         )
         self.manager = ManagerService(
             publish=self.published,

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.factories import signal
 
 from qtrader.services.manager.intentions import Holding, Legs, Refusal, entry_price, resolve
-from tests.factories import signal
 
 
 def said(intention: str, held: str, closing: str = "0", *, opening: bool = False, **more: Any) -> str:
@@ -76,7 +76,9 @@ SCALE_IN = [
 
 
 @pytest.mark.parametrize(("intention", "held", "opening", "expected"), SCALE_IN)
-def test_with_scale_in_a_repeated_opening_enlarges(intention: str, held: str, opening: bool, expected: str) -> None:
+def test_with_scale_in_a_repeated_opening_enlarges(
+    intention: str, held: str, opening: bool, expected: str
+) -> None:
     assert said(intention, held, opening=opening, scale_in=True) == expected
 
 
@@ -117,8 +119,12 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("intention", "held", "closing", "opening", "message"), MESSAGES)
-def test_a_refusal_is_a_sentence(intention: str, held: str, closing: str, opening: bool, message: str) -> None:
-    holding = Holding(Decimal(held), Decimal(closing), "o-1" if opening else None, "c-1" if closing != "0" else None)
+def test_a_refusal_is_a_sentence(
+    intention: str, held: str, closing: str, opening: bool, message: str
+) -> None:
+    holding = Holding(
+        Decimal(held), Decimal(closing), "o-1" if opening else None, "c-1" if closing != "0" else None
+    )
     found = resolve(signal(intention), holding, Decimal(1), scale_in=False)
     assert isinstance(found, Refusal)
     assert found.message == message

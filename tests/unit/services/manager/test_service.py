@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.factories import order_update, signal
+from tests.unit.services.manager.desk import Desk, told
 
 from qtrader.events.events import OrderEvent, RiskDecisionEvent, SignalRejectedEvent
 from qtrader.events.vocabulary import OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
-from tests.factories import order_update, signal
-from tests.unit.services.manager.desk import Desk, told
 
 CASH_RULES = {"account": "cash", "limits": {"max_gross_leverage": None, "max_position_percent": None}}
 
@@ -48,9 +48,15 @@ class TestChain:
 
     def test_prices_and_validity_of_the_signal_pass_into_the_order_on_the_tick(self) -> None:
         desk = Desk()
-        desk.send("open_long", order_type=OrderType.LIMIT, limit_price="99.999", time_in_force=TimeInForce.DAY)
+        desk.send(
+            "open_long", order_type=OrderType.LIMIT, limit_price="99.999", time_in_force=TimeInForce.DAY
+        )
         (order,) = desk.orders
-        assert (order.order_type, order.limit_price, order.stop_price) == (OrderType.LIMIT, Decimal("99.99"), None)
+        assert (order.order_type, order.limit_price, order.stop_price) == (
+            OrderType.LIMIT,
+            Decimal("99.99"),
+            None,
+        )
         assert order.time_in_force is TimeInForce.DAY
 
     def test_a_reversal_closes_first_at_the_market_and_then_opens_as_the_signal_says(self) -> None:
@@ -59,7 +65,11 @@ class TestChain:
         desk.send("open_short", order_type=OrderType.LIMIT, limit_price="101", time_in_force=TimeInForce.DAY)
         assert told(desk.published.events) == ["sell 100 close", "sell 100 open"]
         close, opening = desk.orders
-        assert (close.order_type, close.limit_price, close.time_in_force) == (OrderType.MARKET, None, TimeInForce.GTC)
+        assert (close.order_type, close.limit_price, close.time_in_force) == (
+            OrderType.MARKET,
+            None,
+            TimeInForce.GTC,
+        )
         assert (opening.order_type, opening.limit_price, opening.time_in_force) == (
             OrderType.LIMIT,
             Decimal(101),
@@ -89,7 +99,9 @@ class TestChain:
 
 class TestWarmup:
     # trading starts after day 2
-    @pytest.mark.parametrize(("day", "outcome"), [(1, "refused warmup"), (2, "refused warmup"), (3, "buy 100 open")])
+    @pytest.mark.parametrize(
+        ("day", "outcome"), [(1, "refused warmup"), (2, "refused warmup"), (3, "buy 100 open")]
+    )
     def test_signals_up_to_the_start_of_trading_are_refused(self, day: int, outcome: str) -> None:
         assert told(Desk(trading_starts_day=2).send("open_long", day=day)) == [outcome]
 
@@ -168,7 +180,9 @@ class TestReservations:
         desk = Desk("15000")
         desk.send("open_long")
         for quantity in ("200", "100"):
-            desk.step(desk.orders[0], OrderStatus.ACCEPTED, quantity=quantity, leaves=quantity, reason="split")
+            desk.step(
+                desk.orders[0], OrderStatus.ACCEPTED, quantity=quantity, leaves=quantity, reason="split"
+            )
             assert desk.manager._reservations.exposure == 10000
 
     def test_updates_of_unknown_orders_are_none_of_its_business(self) -> None:
@@ -191,12 +205,14 @@ class TestReservations:
 
 class TestProceeds:
     def full(self, **rules: Any) -> Desk:
-        """An account of 10,000, all of it in 100 IBM."""
+        """Put an account of 10,000 into 100 IBM."""
         desk = Desk("10000", **rules)
         desk.hold("100", "IBM")
         return desk
 
-    @pytest.mark.parametrize(("funds", "outcome"), [(False, "refused gross_leverage"), (True, "buy 100 open")])
+    @pytest.mark.parametrize(
+        ("funds", "outcome"), [(False, "refused gross_leverage"), (True, "buy 100 open")]
+    )
     def test_a_sale_on_its_way_funds_a_purchase_only_by_policy(self, funds: bool, outcome: str) -> None:
         desk = self.full(proceeds_fund_same_instant=funds)
         assert told(desk.send("close_long", symbol="IBM")) == ["sell 100 close"]
@@ -282,8 +298,16 @@ class TestBrackets:
         ("open_short", {"stop_loss": "100"}, "stop_on_wrong_side"),
         ("open_short", {"stop_loss": "99"}, "stop_on_wrong_side"),
         ("open_short", {"take_profit": "101"}, "target_on_wrong_side"),
-        ("open_long", {"order_type": OrderType.LIMIT, "limit_price": "90", "stop_loss": "95"}, "stop_on_wrong_side"),
-        ("open_long", {"order_type": OrderType.STOP, "stop_price": "110", "take_profit": "105"}, "target_on_wrong_side"),
+        (
+            "open_long",
+            {"order_type": OrderType.LIMIT, "limit_price": "90", "stop_loss": "95"},
+            "stop_on_wrong_side",
+        ),
+        (
+            "open_long",
+            {"order_type": OrderType.STOP, "stop_price": "110", "take_profit": "105"},
+            "target_on_wrong_side",
+        ),
         ("open_long", {"order_type": OrderType.STOP, "stop_price": "99.99"}, "stop_on_wrong_side"),
         ("open_short", {"order_type": OrderType.STOP, "stop_price": "100.01"}, "stop_on_wrong_side"),
         (
@@ -294,7 +318,9 @@ class TestBrackets:
     )
 
     @pytest.mark.parametrize(("intention", "wish", "reason"), WRONG)
-    def test_prices_on_the_wrong_side_are_refused(self, intention: str, wish: dict[str, Any], reason: str) -> None:
+    def test_prices_on_the_wrong_side_are_refused(
+        self, intention: str, wish: dict[str, Any], reason: str
+    ) -> None:
         desk = Desk()
         assert told(desk.send(intention, **wish)) == [f"refused {reason}"]
         assert desk.refusals[0].purpose is OrderPurpose.OPEN
@@ -302,7 +328,10 @@ class TestBrackets:
     RIGHT = (
         ("open_long", {"stop_loss": "99.99", "take_profit": "100.01"}),
         ("open_short", {"stop_loss": "100.01", "take_profit": "99.99"}),
-        ("open_long", {"order_type": OrderType.LIMIT, "limit_price": "90", "stop_loss": "89", "take_profit": "91"}),
+        (
+            "open_long",
+            {"order_type": OrderType.LIMIT, "limit_price": "90", "stop_loss": "89", "take_profit": "91"},
+        ),
         ("open_long", {"order_type": OrderType.STOP, "stop_price": "100"}),
         ("open_short", {"order_type": OrderType.STOP, "stop_price": "100"}),
     )
@@ -316,7 +345,9 @@ class TestBrackets:
     def test_a_closing_stop_on_the_wrong_side_is_refused(self) -> None:
         desk = Desk()
         desk.hold("100")
-        assert told(desk.send("close_long", order_type=OrderType.STOP, stop_price="101")) == ["refused stop_on_wrong_side"]
+        assert told(desk.send("close_long", order_type=OrderType.STOP, stop_price="101")) == [
+            "refused stop_on_wrong_side"
+        ]
         assert desk.refusals[0].purpose is OrderPurpose.CLOSE
         assert told(desk.send("close_long", order_type=OrderType.STOP, stop_price="95")) == ["sell 100 close"]
 
@@ -337,7 +368,9 @@ wishes = st.fixed_dictionaries(
         "at": st.sampled_from(["90", "100", "110"]),
     }
 )
-endings = st.none() | st.sampled_from([OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.PARTIALLY_FILLED])
+endings = st.none() | st.sampled_from(
+    [OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.PARTIALLY_FILLED]
+)
 
 
 @given(

@@ -24,7 +24,9 @@ def proposal(**numbers: Any) -> Proposal:
         "free_cash": "10000",
         "gross_exposure": "0",
     } | numbers
-    return Proposal(**{name: Decimal(value) if isinstance(value, str) else value for name, value in fields.items()})
+    return Proposal(
+        **{name: Decimal(value) if isinstance(value, str) else value for name, value in fields.items()}
+    )
 
 
 def cash(**numbers: Any) -> Checked:
@@ -69,7 +71,7 @@ TABLE: list[tuple[Callable[..., Checked], dict[str, str], str, str, str, str, st
 
 
 @pytest.mark.parametrize(("check", "differs", "value", "limit", "headroom", "verdict", "largest"), TABLE)
-def test_a_limit_shows_value_limit_headroom_and_verdict(
+def test_a_limit_shows_value_limit_headroom_and_verdict(  # noqa: PLR0917 - the columns of the table
     check: Callable[..., Checked],
     differs: dict[str, str],
     value: str,

@@ -14,7 +14,9 @@ from qtrader.services.risk.policy import FixedQuantity, Limits, PercentOfEquity,
 
 
 def shipped(name: str) -> RiskPolicy:
-    text = (resources.files("qtrader.libraries.risk") / "builtin" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = (resources.files("qtrader.libraries.risk") / "builtin" / f"{name}.yaml").read_text(
+        encoding="utf-8"
+    )
     return RiskPolicy.model_validate(yaml.safe_load(text))
 
 
@@ -45,7 +47,9 @@ def test_percent_of_equity_is_a_tenth_cut_down_where_a_limit_leaves_less() -> No
 
 def test_every_shipped_policy_is_named_as_its_file() -> None:
     files = sorted(
-        entry.name for entry in (resources.files("qtrader.libraries.risk") / "builtin").iterdir() if entry.name.endswith(".yaml")
+        entry.name
+        for entry in (resources.files("qtrader.libraries.risk") / "builtin").iterdir()
+        if entry.name.endswith(".yaml")
     )
     assert files == ["naive.yaml", "percent_of_equity.yaml"]
     assert [f"{shipped(name.removesuffix('.yaml')).name}.yaml" for name in files] == files

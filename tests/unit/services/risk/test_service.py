@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.factories import RUN_ID, Ledger, signal
 
 from qtrader.events import codec
 from qtrader.events.events import RiskDecisionEvent
@@ -19,7 +20,6 @@ from qtrader.money import money_context
 from qtrader.services.legs import ClosingLeg, OpeningLeg
 from qtrader.services.risk.policy import RiskPolicy
 from qtrader.services.risk.service import RiskService
-from tests.factories import RUN_ID, Ledger, signal
 
 CHECKS = ["short_sale", "cash", "position_quantity", "position_percent", "gross_leverage"]
 
@@ -71,7 +71,9 @@ def verdicts(decision: RiskDecisionEvent) -> dict[str, str]:
 def fixed(quantity: str, on_breach: str = "reject", **more: Any) -> RiskPolicy:
     limits = more.pop("limits", {})
     return policy(
-        sizing={"method": "fixed_quantity", "quantity": quantity}, limits={"on_breach": on_breach} | limits, **more
+        sizing={"method": "fixed_quantity", "quantity": quantity},
+        limits={"on_breach": on_breach} | limits,
+        **more,
     )
 
 
@@ -79,8 +81,14 @@ class TestApproval:
     def test_a_decision_lists_every_check_in_order(self) -> None:
         decision = opening(fixed("50"))
         assert [check.name for check in decision.checks] == CHECKS
-        assert verdicts(decision) == dict.fromkeys(CHECKS[:3], "not_applicable") | dict.fromkeys(CHECKS[3:], "pass")
-        assert (decision.verdict, decision.requested_quantity, decision.approved_quantity) == (Verdict.APPROVED, 50, 50)
+        assert verdicts(decision) == dict.fromkeys(CHECKS[:3], "not_applicable") | dict.fromkeys(
+            CHECKS[3:], "pass"
+        )
+        assert (decision.verdict, decision.requested_quantity, decision.approved_quantity) == (
+            Verdict.APPROVED,
+            50,
+            50,
+        )
         assert (decision.reason, decision.message, decision.remedy) == (None, None, None)
 
     def test_its_envelope_and_names_say_what_it_answers(self) -> None:
@@ -92,7 +100,9 @@ class TestApproval:
         assert (decision.equity, decision.reference_price) == (Decimal(10000), Decimal(100))
 
     # 10,000 of equity at 100 a share: the limit is 100 shares to the share.
-    @pytest.mark.parametrize(("quantity", "verdict"), [("99", "approved"), ("100", "approved"), ("101", "rejected")])
+    @pytest.mark.parametrize(
+        ("quantity", "verdict"), [("99", "approved"), ("100", "approved"), ("101", "rejected")]
+    )
     def test_the_boundary_itself_is_allowed(self, quantity: str, verdict: str) -> None:
         assert opening(fixed(quantity)).verdict.value == verdict
 
@@ -163,7 +173,9 @@ class TestBreach:
     def test_shrinking_stays_on_the_quantity_step(self) -> None:
         assert opening(fixed("150", "shrink"), price="70.01").approved_quantity == 142
         assert opening(fixed("150", "shrink"), price="70.01", step="100").approved_quantity == 100
-        assert opening(fixed("150", "shrink"), price="70.01", step="0.01").approved_quantity == Decimal("142.83")
+        assert opening(fixed("150", "shrink"), price="70.01", step="0.01").approved_quantity == Decimal(
+            "142.83"
+        )
 
     def test_what_cannot_be_shrunk_is_refused(self) -> None:
         decision = opening(fixed("150", "shrink"), reserved="9999")
@@ -176,7 +188,9 @@ class TestBreach:
         assert decision.message == "the sized quantity is 0: less than one quantity step"
 
     @pytest.mark.parametrize("on_breach", ["reject", "shrink", "warn"])
-    def test_a_short_that_is_not_allowed_is_refused_whatever_the_policy_does_with_limits(self, on_breach: str) -> None:
+    def test_a_short_that_is_not_allowed_is_refused_whatever_the_policy_does_with_limits(
+        self, on_breach: str
+    ) -> None:
         decision = opening(fixed("50", on_breach, limits={"allow_short": False}), short=True)
         assert (decision.verdict, decision.reason) == (Verdict.REJECTED, "short_sale")
         assert decision.message == "short positions are not allowed by the policy"
@@ -191,7 +205,9 @@ class TestBreach:
 class TestCashAccount:
     def rules(self, quantity: str, on_breach: str = "reject") -> RiskPolicy:
         limits = {"max_gross_leverage": None, "max_position_percent": None, "on_breach": on_breach}
-        return policy(account="cash", sizing={"method": "fixed_quantity", "quantity": quantity}, limits=limits)
+        return policy(
+            account="cash", sizing={"method": "fixed_quantity", "quantity": quantity}, limits=limits
+        )
 
     @pytest.mark.parametrize(("quantity", "verdict"), [("100", "approved"), ("101", "rejected")])
     def test_a_purchase_is_paid_from_cash_alone(self, quantity: str, verdict: str) -> None:
@@ -231,14 +247,19 @@ class TestClosing:
             instrument=lambda symbol: Instrument(symbol=symbol),
         )
         wish = signal("close_long")
-        decision = service.decide_closing(ClosingLeg(wish, Side.SELL, wish.price, Decimal(quantity), Decimal(held)))
+        decision = service.decide_closing(
+            ClosingLeg(wish, Side.SELL, wish.price, Decimal(quantity), Decimal(held))
+        )
         codec.validate(decision)
         return decision
 
     def test_closing_is_never_blocked_however_far_beyond_its_limits_an_account_is(self) -> None:
         ledger = Ledger("100", AAPL="1")
         ledger.trade("100", "100")  # equity is now 100 - 10,000 + 100
-        rules = policy(account="cash", limits={"max_gross_leverage": "0.01", "max_position_quantity": 1, "allow_short": False})
+        rules = policy(
+            account="cash",
+            limits={"max_gross_leverage": "0.01", "max_position_quantity": 1, "allow_short": False},
+        )
         decision = self.closing("100", "100", rules, ledger)
         assert (decision.verdict, decision.approved_quantity) == (Verdict.APPROVED, 100)
         assert decision.equity == -9800
@@ -248,7 +269,10 @@ class TestClosing:
         (check,) = decision.checks
         assert (check.name, check.verdict) == ("closing_quantity", CheckVerdict.PASS)
         assert (check.value, check.limit, check.headroom) == (40, 100, 60)
-        assert (decision.purpose, decision.decision_id) == (OrderPurpose.CLOSE, f"{signal('close_long').signal_id}/close?")
+        assert (decision.purpose, decision.decision_id) == (
+            OrderPurpose.CLOSE,
+            f"{signal('close_long').signal_id}/close?",
+        )
 
 
 cents = st.integers(100, 50_000).map(lambda value: Decimal(value) / 100)
@@ -286,7 +310,9 @@ def decide(situation: dict[str, Any], quantity: Decimal, on_breach: str) -> Risk
 
 
 @given(situations(), quantities)
-def test_a_remedy_would_have_passed_and_one_step_more_would_not(situation: dict[str, Any], quantity: int) -> None:
+def test_a_remedy_would_have_passed_and_one_step_more_would_not(
+    situation: dict[str, Any], quantity: int
+) -> None:
     decision = decide(situation, Decimal(quantity), "reject")
     if decision.verdict is not Verdict.REJECTED or decision.remedy is None:
         return

@@ -15,7 +15,9 @@ from qtrader.services.risk.sizing import Sized, size
 
 def sized(sizer: Sizer, equity: str, price: str, step: str = "1", **more: str | None) -> Sized:
     given_numbers = {name: None if value is None else Decimal(value) for name, value in more.items()}
-    return size(sizer, equity=Decimal(equity), price=Decimal(price), quantity_step=Decimal(step), **given_numbers)
+    return size(
+        sizer, equity=Decimal(equity), price=Decimal(price), quantity_step=Decimal(step), **given_numbers
+    )
 
 
 FIXED = FixedQuantity(quantity=Decimal(100))
@@ -49,7 +51,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("sizer", "equity", "price", "step", "confidence", "asked", "quantity"), TABLE)
-def test_sizes(
+def test_sizes(  # noqa: PLR0917 - the columns of the table
     sizer: Sizer, equity: str, price: str, step: str, confidence: str | None, asked: str | None, quantity: str
 ) -> None:
     found = sized(sizer, equity, price, step, confidence=confidence, asked_quantity=asked)
@@ -59,7 +61,14 @@ def test_sizes(
 # what was asked → method, formula, names of the numbers
 EXPLAINED = [
     (FIXED, None, None, "fixed_quantity", "quantity", ["quantity", "quantity_step"]),
-    (FIXED, "0.5", None, "fixed_quantity", "quantity * confidence", ["quantity", "confidence", "quantity_step"]),
+    (
+        FIXED,
+        "0.5",
+        None,
+        "fixed_quantity",
+        "quantity * confidence",
+        ["quantity", "confidence", "quantity_step"],
+    ),
     (
         TENTH,
         None,
@@ -81,7 +90,7 @@ EXPLAINED = [
 
 
 @pytest.mark.parametrize(("sizer", "confidence", "asked", "method", "formula", "names"), EXPLAINED)
-def test_every_size_comes_with_its_formula_and_numbers(
+def test_every_size_comes_with_its_formula_and_numbers(  # noqa: PLR0917 - the columns of the table
     sizer: Sizer, confidence: str | None, asked: str | None, method: str, formula: str, names: list[str]
 ) -> None:
     sizing = sized(sizer, "100000", "50", confidence=confidence, asked_quantity=asked).sizing

@@ -51,7 +51,9 @@ class TestParameters:
         assert (Dip().lookback, Dip(lookback=5).lookback, DeepDip().lookback) == (20, 5, 50)
 
     def test_an_unknown_parameter_is_an_error_that_lists_the_known(self) -> None:
-        with pytest.raises(ConfigError, match=r"^Dip has no parameter 'lookbak'; its parameters are levels, lookback$"):
+        with pytest.raises(
+            ConfigError, match=r"^Dip has no parameter 'lookbak'; its parameters are levels, lookback$"
+        ):
             Dip(lookbak=3)
 
     def test_a_class_variable_and_a_private_name_are_no_parameters(self) -> None:
@@ -67,7 +69,9 @@ class TestParameters:
     def test_a_class_with_a_constructor_of_its_own_has_that_ones_parameters(self) -> None:
         made = StrategySpec(Own, parameters={"window": 3}).make({})
         assert (made.window, made.level) == (3, 1.0)
-        with pytest.raises(ConfigError, match=r"Own has no parameter 'windw'; its parameters are window, level"):
+        with pytest.raises(
+            ConfigError, match=r"Own has no parameter 'windw'; its parameters are window, level"
+        ):
             StrategySpec(Own, parameters={"windw": 3}).make({})
         with pytest.raises(ConfigError, match=r"Own cannot be made with parameters \{\}: .*window"):
             StrategySpec(Own).make({})
@@ -91,12 +95,16 @@ class TestMaking:
         assert (given.levels, spec.make({}).levels) == ([1.0, 2.0], [1.0, 2.0])
 
     def test_parameters_do_not_go_with_an_instance(self) -> None:
-        with pytest.raises(ConfigError, match=r"Dip is given as an instance, so parameters \(lookback\) cannot apply"):
+        with pytest.raises(
+            ConfigError, match=r"Dip is given as an instance, so parameters \(lookback\) cannot apply"
+        ):
             StrategySpec(Dip(), parameters={"lookback": 3}).make({})
 
     @pytest.mark.parametrize("thing", [NoHandler, NoHandler(), len, "qtrader.money:ZERO", 7])
     def test_what_has_no_handler_is_no_strategy(self, thing: Any) -> None:
-        with pytest.raises(ConfigError, match=r"is no strategy: it has neither on_bar\(bar, context\) nor on_slice"):
+        with pytest.raises(
+            ConfigError, match=r"is no strategy: it has neither on_bar\(bar, context\) nor on_slice"
+        ):
             StrategySpec(thing).make({})
 
 
@@ -113,7 +121,10 @@ class TestLoading:
 
     # reference, what the message says
     BAD = (
-        ("Momentum", r"strategy 'Momentum' is not shipped; give \"module:Class\" or one of BuyAndHoldStrategy, SMADual"),
+        (
+            "Momentum",
+            r"strategy 'Momentum' is not shipped; give \"module:Class\" or one of BuyAndHoldStrategy",
+        ),
         ("no_such_module:X", r"there is no module 'no_such_module' on the import path"),
         ("qtrader.no_such:X", r"there is no module 'qtrader.no_such' on the import path"),
         (
@@ -125,12 +136,18 @@ class TestLoading:
     )
 
     @pytest.mark.parametrize(("reference", "message"), BAD)
-    def test_what_cannot_be_found_says_where_it_looked_and_what_is_there(self, reference: str, message: str) -> None:
+    def test_what_cannot_be_found_says_where_it_looked_and_what_is_there(
+        self, reference: str, message: str
+    ) -> None:
         with pytest.raises(ConfigError, match=message):
             load(reference, LIBRARY)
 
-    def test_a_module_that_breaks_on_import_shows_its_own_error(self, tmp_path: Any, monkeypatch: Any) -> None:
-        (tmp_path / "needs_what_is_missing.py").write_text("import something_that_is_missing\n", encoding="utf-8")
+    def test_a_module_that_breaks_on_import_shows_its_own_error(
+        self, tmp_path: Any, monkeypatch: Any
+    ) -> None:
+        (tmp_path / "needs_what_is_missing.py").write_text(
+            "import something_that_is_missing\n", encoding="utf-8"
+        )
         monkeypatch.syspath_prepend(str(tmp_path))
         with pytest.raises(ModuleNotFoundError, match="something_that_is_missing"):
             load("needs_what_is_missing:X", {})
@@ -138,7 +155,9 @@ class TestLoading:
 
 class TestSpecs:
     def test_one_or_several_in_any_form(self) -> None:
-        specs = specs_of([Dip, DeepDip(), "SMADualCrossStrategy", "a.b:Class", StrategySpec(Own, strategy_id="mine")])
+        specs = specs_of(
+            [Dip, DeepDip(), "SMADualCrossStrategy", "a.b:Class", StrategySpec(Own, strategy_id="mine")]
+        )
         assert [spec.identifier for spec in specs] == ["dip", "deep_dip", "sma_dual_cross", "class", "mine"]
         assert [spec.identifier for spec in specs_of(Dip)] == ["dip"]
 
@@ -155,7 +174,9 @@ class TestSpecs:
             specs_of(StrategySpec(Dip), {"lookback": 3})
 
     def test_two_of_one_name_need_ids(self) -> None:
-        with pytest.raises(ConfigError, match=r"two strategies have the id 'dip'; give each its own strategy_id"):
+        with pytest.raises(
+            ConfigError, match=r"two strategies have the id 'dip'; give each its own strategy_id"
+        ):
             specs_of([Dip, Dip()])
         specs_of([Dip, StrategySpec(Dip, strategy_id="other")])
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.factories import at, at_us, fill_event, order_update, refusal, signal, tape_of
+from tests.unit.services.strategy.stage import Play, Stage
 
 from qtrader.errors import HandlerError
 from qtrader.events.vocabulary import OrderStatus
 from qtrader.services.strategy.protocol import Strategy
-from tests.factories import at, at_us, fill_event, order_update, refusal, signal, tape_of
-from tests.unit.services.strategy.stage import Play, Stage
 
 
 class Diary:
@@ -63,9 +63,18 @@ class TestBars:
         strategies = {name: Diary(name, diary) for name in ("a", "m", "all")}
         tape = tape_of({"AAPL": [1.0, 2.0], "MSFT": [3.0]}, days={"MSFT": [2]})
         Stage(strategies, tape, symbols_of={"a": ("AAPL",), "m": ("MSFT",)}).play(1, 2)
-        assert [entry for entry in diary if entry[0] == "m"] == [("m", "bar", "MSFT", 2), ("m", "slice", "MSFT", 2)]
+        assert [entry for entry in diary if entry[0] == "m"] == [
+            ("m", "bar", "MSFT", 2),
+            ("m", "slice", "MSFT", 2),
+        ]
         assert [entry[2] for entry in diary if entry[0] == "a"] == ["AAPL", "AAPL", "AAPL", "AAPL"]
-        assert [entry[2] for entry in diary if entry[0] == "all"] == ["AAPL", "AAPL", "AAPL", "MSFT", "AAPL+MSFT"]
+        assert [entry[2] for entry in diary if entry[0] == "all"] == [
+            "AAPL",
+            "AAPL",
+            "AAPL",
+            "MSFT",
+            "AAPL+MSFT",
+        ]
 
     def test_a_strategy_of_slices_alone_needs_no_on_bar(self) -> None:
         class Slices:
@@ -116,7 +125,9 @@ class TestLife:
                 context.emit_signal("AAPL", "close_long")
 
         stage = Stage(Late()).play(1)
-        with pytest.raises(HandlerError, match=r"Late\.on_stop of strategy 'sma' failed: .*the run has ended"):
+        with pytest.raises(
+            HandlerError, match=r"Late\.on_stop of strategy 'sma' failed: .*the run has ended"
+        ):
             stage.service.on_stop(at_us(1))
         assert stage.signals == []
 
@@ -196,7 +207,9 @@ class TestNotices:
 
         stage = Stage(Answer("a", []))
         stage.service.on_fill(fill_event("sma"))
-        with pytest.raises(HandlerError, match=r"Answer\.on_fill failed on the fill event for AAPL .*the run has ended"):
+        with pytest.raises(
+            HandlerError, match=r"Answer\.on_fill failed on the fill event for AAPL .*the run has ended"
+        ):
             stage.service.on_stop(at_us(4))
 
 
@@ -226,12 +239,15 @@ class TestFailures:
             stage.play(2)
         text = str(caught.value)
         assert text.startswith(
-            "Broken.on_bar failed on the bar event for AAPL of 2024-01-02T21:00:00+00:00: KeyError: 'no such level'."
+            "Broken.on_bar failed on the bar event for AAPL of 2024-01-02T21:00:00+00:00: "
+            "KeyError: 'no such level'."
         )
         assert isinstance(caught.value.__cause__, KeyError)
 
     def test_so_is_a_slice(self) -> None:
-        with pytest.raises(HandlerError, match=r"Broken\.on_slice failed on the bar event .* of 2024-01-03T21"):
+        with pytest.raises(
+            HandlerError, match=r"Broken\.on_slice failed on the bar event .* of 2024-01-03T21"
+        ):
             Stage(self.Broken()).play(1, 3)
 
     def test_so_is_the_start(self) -> None:
@@ -241,13 +257,16 @@ class TestFailures:
     def test_so_is_a_notice(self) -> None:
         stage = Stage(self.Broken())
         stage.service.on_signal_rejected(refusal("sma"))
-        with pytest.raises(HandlerError, match=r"Broken\.on_refusal failed on the signal_rejected event for AAPL"):
+        with pytest.raises(
+            HandlerError, match=r"Broken\.on_refusal failed on the signal_rejected event for AAPL"
+        ):
             stage.service.deliver_notices(at_us(1))
 
     def test_a_bad_signal_names_strategy_and_bar(self) -> None:
         stage = Stage(Play(lambda bar, context: context.emit_signal("IBM", "open_long")))
         with pytest.raises(
-            HandlerError, match=r"Play\.on_bar failed on the bar event for AAPL .*StrategyError: strategy sma: unknown symbol"
+            HandlerError,
+            match=r"Play\.on_bar failed on the bar event for AAPL .*strategy sma: unknown symbol",
         ):
             stage.play(1)
 
