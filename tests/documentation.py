@@ -2,9 +2,10 @@
 
 The rules for whoever writes a page:
 
-- A block of `python` runs with the others of its page, in order, in one namespace and one scratch folder. A block of
-  `bash` runs in the same folder; `make`, `uv`, `git` and `pip` are looked up and not run.
-- A block of `text` that directly follows is what they print; `…` stands for anything, on a line of its own for any lines.
+- A block of `python` runs with the others of its page, in order, in one namespace and one scratch folder. A
+  block of `bash` runs in the same folder; `make`, `uv`, `git` and `pip` are looked up and not run.
+- A block of `text` that directly follows is what they print; `…` stands for anything, on a line of its own
+  for any lines.
 - A comment before a block says what is special: `<!-- file: NAME -->` writes it to that file of the folder,
   `<!-- exit 2 -->` expects that exit code, `<!-- not run: REASON -->` leaves it alone.
 """
@@ -244,7 +245,7 @@ class Reader:
 
 def is_looked_up(line: str) -> bool:
     """Tell whether a command is looked up instead of run."""
-    return line.split(maxsplit=1)[:1] != [] and line.split()[0] in _LOOKED_UP
+    return line.split(maxsplit=1)[:1] != [] and line.split(maxsplit=1)[0] in _LOOKED_UP
 
 
 def is_as_expected(output: str, expected: str) -> bool:

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 import typer
+from tests.documentation import LANGUAGES, ROOT, Page, Reader, is_as_expected, is_looked_up, pages, read_page
 from typer.testing import CliRunner
 
 import qtrader
 from qtrader.cli.app import app
 from qtrader.contracts import registry
 from qtrader.engine.config import DataSelection, ReportingSettings, RunSettings, StrategyConfig
-from qtrader.engine.wiring import SUBSCRIPTIONS
+from qtrader.engine.wiring import REMOTE_SUBSCRIPTIONS, SUBSCRIPTIONS
 from qtrader.services.data.source import DataSource
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.risk.policy import Limits, RiskPolicy
 from qtrader.services.strategy.protocol import HANDLERS
-from tests.documentation import LANGUAGES, ROOT, Page, Reader, is_as_expected, is_looked_up, pages, read_page
 
 PAGES = {page.name: page for page in pages()}
 EXECUTED = [
@@ -94,7 +94,7 @@ def test_commands_that_are_not_run_exist(name: str) -> None:
             scripts = [word for word in words if word.endswith(".py")]
             assert all((ROOT / script).exists() for script in scripts), f"{name}: {command}"
         else:
-            assert words[:2] in (["git", "clone"], ["pip", "install"]), f"{name}: {command}"
+            assert words[1] in ("clone", "install", "check"), f"{name}: {command}"
 
 
 def test_every_make_target_is_documented() -> None:
@@ -168,6 +168,12 @@ def test_strategy_page_names_every_handler_and_everything_of_a_context() -> None
     assert [name for name in sorted({*HANDLERS, *public}) if not re.search(rf"`[^`]*\b{name}\b", text)] == []
 
 
+@every_page
+def test_what_is_said_of_a_context_exists(name: str) -> None:
+    said = set(re.findall(r"\bcontext\.([a-z_]+)", PAGES[name].path.read_text()))
+    assert sorted(said - set(dir(qtrader.Context))) == []
+
+
 def test_every_public_name_is_documented() -> None:
     text = "\n".join(page.path.read_text() for page in PAGES.values())
     assert [name for name in qtrader.__all__ if not re.search(rf"\b(qt|qtrader)\.{name}\b", text)] == []
@@ -182,7 +188,7 @@ def test_every_contract_is_in_the_architecture() -> None:
 def test_architecture_shows_the_wiring() -> None:
     text = PAGES["docs/architecture.md"].path.read_text()
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|$", text, re.MULTILINE)
-    assert tuple(rows) == SUBSCRIPTIONS
+    assert tuple(rows) == SUBSCRIPTIONS + REMOTE_SUBSCRIPTIONS
 
 
 def test_architecture_shows_the_house() -> None:
@@ -244,7 +250,8 @@ def test_outputs_are_compared(output: str, expected: str, is_same: bool) -> None
 def test_pages_are_read(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text(
-        "# A title\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n\n<!-- file: a/b.py -->\n```python\nx = 2\n```\n"
+        "# A title\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n"
+        "\n<!-- file: a/b.py -->\n```python\nx = 2\n```\n"
         "\nWords. [A link](b.md#c) and `qtrader version`.\n\n<!-- exit 2 -->\n```bash\nfalse\n```\n"
     )
     page = read_page(file)

@@ -32,5 +32,9 @@ class HandlerError(QTraderError):
     """An event handler raised: names the event, the handler and how to reproduce; the cause is chained."""
 
 
+class StrategyFailedError(HandlerError):
+    """A strategy's own code raised; the message names the strategy's handler and the event."""
+
+
 class AccountingError(QTraderError):
     """An accounting invariant does not hold; the run stops because no later number could be trusted."""

@@ -48,9 +48,14 @@ def test_next_open_next_close_and_same_close_differ_in_the_price_alone() -> None
 
 
 def test_filling_at_the_close_that_was_decided_on_is_marked() -> None:
-    assert any("lookahead: same_close" in text for text in play(closes(1, 2), {0: [BUY]}, market_fill="same_close").warnings)
+    assert any(
+        "lookahead: same_close" in text
+        for text in play(closes(1, 2), {0: [BUY]}, market_fill="same_close").warnings
+    )
     for mode in ("next_open", "next_close"):
-        assert not any("lookahead" in text for text in play(closes(1, 2), {0: [BUY]}, market_fill=mode).warnings)
+        assert not any(
+            "lookahead" in text for text in play(closes(1, 2), {0: [BUY]}, market_fill=mode).warnings
+        )
 
 
 def test_a_run_without_costs_says_so() -> None:
@@ -64,7 +69,9 @@ def test_same_close_takes_the_finest_bar_where_an_hour_and_a_day_close_together(
     hours = hourly(closes(100, 101, 102, 103, 104, 105, 106, 107))
     for day_close in (106.0, 106.5, 105.5):
         days = daily([(100, 107, 99, day_close)])
-        results = run(inputs_of(hours, days), StrategySpec(Script({place: [BUY]}), "s"), market_fill="same_close")
+        results = run(
+            inputs_of(hours, days), StrategySpec(Script({place: [BUY]}), "s"), market_fill="same_close"
+        )
         assert fills(results) == [("open", 100, 106)]
 
 
@@ -146,9 +153,18 @@ def test_signals_of_the_warmup_are_refused_and_counted() -> None:
     plan: dict[int, list[Any]] = {0: [BUY], 1: [BUY], 2: [BUY]}
     import qtrader as qt
 
-    frame = {"date": [session(n) for n in range(5)], **{name: [100.0] * 5 for name in ("open", "high", "low", "close")}}
+    frame = {
+        "date": [session(n) for n in range(5)],
+        **{name: [100.0] * 5 for name in ("open", "high", "low", "close")},
+    }
     results = qt.backtest(
-        frame, Script(plan), symbol="X", calendar="XNYS", interval="1d", warmup_bars=2, valuation_calendar="XNYS"
+        frame,
+        Script(plan),
+        symbol="X",
+        calendar="XNYS",
+        interval="1d",
+        warmup_bars=2,
+        valuation_calendar="XNYS",
     )
     assert results.refusal_counts == {"warmup": 2}
     assert fills(results) == [("open", 100, 100)]
@@ -197,7 +213,9 @@ def test_resting_orders_follow_a_split_and_a_reverse_split_cancels_them() -> Non
     inputs = inputs_of(daily([flat(100), flat(100), flat(50), (50, 66, 50, 65)]), actions=[split(2, "2")])
     results = run(inputs, StrategySpec(Script({0: [bracket]}), "s"))
     assert fills(results) == [("open", 100, 100), ("take_profit", -200, 65)]
-    reverse = inputs_of(daily([flat(100), flat(100), flat(1000), (1000, 1400, 500, 600)]), actions=[split(2, "0.1")])
+    reverse = inputs_of(
+        daily([flat(100), flat(100), flat(1000), (1000, 1400, 500, 600)]), actions=[split(2, "0.1")]
+    )
     results = run(reverse, StrategySpec(Script({0: [bracket]}), "s"))
     assert fills(results) == [("open", 100, 100)]
     assert results.open_positions[0].quantity == 10
@@ -209,7 +227,9 @@ def test_a_buy_limit_falls_by_the_dividend_and_a_day_order_does_not() -> None:
     wish = {**BUY, "order_type": "limit", "limit_price": 98}
     inputs = inputs_of(daily(rows), actions=[dividend(2, "2")])
     assert fills(run(inputs, StrategySpec(Script({0: [wish]}), "s"))) == []
-    assert fills(run(inputs, StrategySpec(Script({0: [wish]}), "s"), do_not_reduce=True)) == [("open", 100, 97)]
+    assert fills(run(inputs, StrategySpec(Script({0: [wish]}), "s"), do_not_reduce=True)) == [
+        ("open", 100, 97)
+    ]
 
 
 def test_who_buys_at_the_ex_dates_open_gets_no_dividend() -> None:
@@ -222,7 +242,9 @@ def test_who_buys_at_the_ex_dates_open_gets_no_dividend() -> None:
     assert [one.dividend_income for one in at_open.valuations] == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("settings", [{"dividends": "cash"}, {"dividends": "reinvest", "reinvest_at": "pay_close"}])
+@pytest.mark.parametrize(
+    "settings", [{"dividends": "cash"}, {"dividends": "reinvest", "reinvest_at": "pay_close"}]
+)
 def test_a_dividend_payable_after_the_last_bar_stays_receivable(settings: dict[str, str]) -> None:
     """Nothing is known after the last close, so nothing happens then: no payment, no trade at an old price."""
     inputs = inputs_of(daily([flat(100)] * 4), actions=[dividend(2, "1.5", pay_date=date(2024, 2, 1))])

@@ -55,7 +55,9 @@ TABLE = [
     Case("limit touched by the low", limit(100), (101, 102, 100, 101), [], "accepted"),
     Case("limit touched, limit_touch", limit(100), (101, 102, 100, 101), [OPENED], limit_touch=True),
     Case("limit touched by the open", limit(100), (100, 102, 100, 101), [], "accepted"),
-    Case("limit touched by the open, limit_touch", limit(100), (100, 102, 100, 101), [OPENED], limit_touch=True),
+    Case(
+        "limit touched by the open, limit_touch", limit(100), (100, 102, 100, 101), [OPENED], limit_touch=True
+    ),
     Case("limit traded through after the open", limit(100), (100, 102, 99, 101), [OPENED]),
     Case("stop gapped through", stop(100), (103, 104, 102, 103), [("open", 103, False)]),
     Case("stop reached", stop(100), (99, 101, 98, 100), [OPENED]),
@@ -64,14 +66,18 @@ TABLE = [
     Case("stop-limit, the trigger is good enough", stop_limit(100, 101), (99, 103, 98, 102), [OPENED]),
     Case("stop-limit gapped beyond both", stop_limit(100, 101), (103, 104, 102, 103), [], "triggered"),
     Case("stop-limit came back", stop_limit(100, 101), (103, 104, 100.5, 102), [("open", 101, False)]),
-    Case("stop-limit opened between", stop_limit(100, 101), (100.5, 104, 100.2, 103), [("open", 100.5, False)]),
+    Case(
+        "stop-limit opened between", stop_limit(100, 101), (100.5, 104, 100.2, 103), [("open", 100.5, False)]
+    ),
     Case("stop-limit below its stop", stop_limit(100, 99), (98.5, 101, 98, 100.5), [], "triggered"),
     Case("stop-limit fell to its limit", stop_limit(100, 99), (98.5, 101, 97, 98.7), [("open", 99, False)]),
     Case("bracket, the stop certain", BRACKET, (100, 104, 94, 96), [OPENED, ("stop_loss", 95, False)]),
     Case("bracket, both reached", BRACKET, (100, 112, 94, 100), [OPENED, ("stop_loss", 95, True)]),
     Case("bracket, the target certain", BRACKET, (100, 112, 96, 111), [OPENED, ("take_profit", 110, False)]),
     Case("bracket, neither reached", BRACKET, (100, 104, 96, 100), [OPENED]),
-    Case("entered beyond the stop", BRACKET, (94, 96, 93, 95), [("open", 94, False), ("stop_loss", 94, False)]),
+    Case(
+        "entered beyond the stop", BRACKET, (94, 96, 93, 95), [("open", 94, False), ("stop_loss", 94, False)]
+    ),
     Case(
         "entered beyond the target",
         BRACKET,
@@ -93,9 +99,18 @@ TABLE = [
         is_held_before=True,
     ),
     Case(
-        "resting bracket, both reached", BRACKET, (100, 112, 94, 100), [("stop_loss", 95, True)], is_held_before=True
+        "resting bracket, both reached",
+        BRACKET,
+        (100, 112, 94, 100),
+        [("stop_loss", 95, True)],
+        is_held_before=True,
     ),
-    Case("limit entry, the target may have come first", limit(98) | BRACKET, (100, 112, 97, 105), [("open", 98, True)]),
+    Case(
+        "limit entry, the target may have come first",
+        limit(98) | BRACKET,
+        (100, 112, 97, 105),
+        [("open", 98, True)],
+    ),
 ]
 
 
@@ -140,8 +155,12 @@ def test_selling_is_the_mirror(case: Case) -> None:
 @pytest.mark.parametrize(
     ("market_fill", "price", "executed"), [("next_open", 102, "opened_at"), ("next_close", 101, "closed_at")]
 )
-def test_a_market_order_takes_the_next_bars_open_or_close(market_fill: str, price: int, executed: str) -> None:
-    results = play([flat(100), (102, 103, 99, 101)], {0: [{"intention": "open_long"}]}, market_fill=market_fill)
+def test_a_market_order_takes_the_next_bars_open_or_close(
+    market_fill: str, price: int, executed: str
+) -> None:
+    results = play(
+        [flat(100), (102, 103, 99, 101)], {0: [{"intention": "open_long"}]}, market_fill=market_fill
+    )
     (fill,) = events(results, FillEvent)
     assert results.run.tape is not None
     assert (fill.price, fill.executed_at) == (price, getattr(results.run.tape.bar(1), executed))
@@ -160,7 +179,11 @@ def test_slippage_goes_against_the_trader_on_markets_and_stops_and_not_on_limits
     stopped = play([flat(100), (99, 101, 98, 100)], {0: [{"intention": "open_long", **stop(100)}]}, **costs)
     shorted = play([flat(100), (99, 101, 98, 100)], {0: [{"intention": "open_short"}]}, **costs)
     limited = play([flat(100), (101, 102, 97, 98)], {0: [{"intention": "open_long", **limit(100)}]}, **costs)
-    found = [(one.price, one.reference_price, one.slippage) for r in (stopped, shorted, limited) for one in events(r, FillEvent)]
+    found = [
+        (one.price, one.reference_price, one.slippage)
+        for r in (stopped, shorted, limited)
+        for one in events(r, FillEvent)
+    ]
     assert found == [
         (Decimal("100.10"), 100, 10),
         (Decimal("98.90"), 99, 10),  # 98.901, down to the tick

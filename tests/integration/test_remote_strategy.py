@@ -242,7 +242,7 @@ class _Local(Swing):
         (StrategySpec(Swing()), "another process cannot import"),
         (StrategySpec(_Local.Inner), "another process cannot import"),
         (StrategySpec(NeedsTable, parameters={"table": (1, 2)}), r"parameter table is \(1, 2\), which JSON"),
-        (StrategySpec(NeedsTable, parameters={"table": [{1: 2}]}), "parameter table is"),
+        (StrategySpec(NeedsTable, parameters={"table": [{1: 2}]}), r"parameter table is \[\{1: 2\}\]"),
         (StrategySpec(NeedsTable, parameters={"table": float("nan")}), "parameter table is nan"),
     ],
 )

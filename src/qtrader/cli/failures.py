@@ -7,15 +7,13 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from qtrader.errors import AccountingError, ConfigError, HandlerError, QTraderError
+from qtrader.errors import AccountingError, ConfigError, HandlerError, QTraderError, StrategyFailedError
 
 DEFECT: Final = 1
 BAD_INPUT: Final = 2
 STRATEGY_FAILED: Final = 3
 
 _PACKAGE: Final = str(Path(__file__).parents[1])
-#: The modules that call strategies; a handler error that one of them raises is about a strategy.
-_CALLERS: Final = frozenset({"qtrader.services.strategy.service", "qtrader.engine.run_loop"})
 
 
 def explain_failure(error: Exception, *, wants_traceback: bool) -> int:
@@ -42,18 +40,10 @@ def exit_code(error: Exception) -> int:
     if isinstance(error, HandlerError):
         if isinstance(error.__cause__, ConfigError):
             return BAD_INPUT
-        return STRATEGY_FAILED if _raised_in(error) in _CALLERS else DEFECT
+        return STRATEGY_FAILED if isinstance(error, StrategyFailedError) else DEFECT
     if isinstance(error, AccountingError) or not isinstance(error, QTraderError):
         return DEFECT
     return BAD_INPUT
-
-
-def _raised_in(error: Exception) -> str | None:
-    """Return the module whose statement raised."""
-    step, module = error.__traceback__, None
-    while step is not None:
-        module, step = step.tb_frame.f_globals.get("__name__"), step.tb_next
-    return module
 
 
 def _place_in_own_code(error: Exception) -> str | None:

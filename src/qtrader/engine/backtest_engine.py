@@ -218,7 +218,10 @@ class BacktestEngine:
 
     def _finish(self) -> None:
         house = self.house
+        # What a strategy still wants when it hears of the last fills is refused with a reason, not lost.
+        house.manager.end_trading()
         house.strategies.on_stop(self._loop.instant_us)
+        house.bus.drain()
         house.portfolio.check(
             event for _, event in house.bus.store.decisions() if isinstance(event, LedgerEntryEvent)
         )

@@ -113,6 +113,7 @@ def rebuild(directory: Path, manifest: dict[str, Any]) -> CompletedRun:
         symbols=tuple(record["symbols"]),
         strategy_ids=tuple(record["strategy_ids"]),
         config=record["config"],
+        config_fingerprint=digests["decisions"],
         warnings=tuple(manifest["warnings"]),
         notes=tuple(record["notes"]),
         conventions=tuple(record["conventions"]),

@@ -33,19 +33,33 @@ class RunStatistics(NamedTuple):
 class CompletedRun:
     """A finished run.
 
-    Attributes: run_id: identity of the run. name: what a person calls it; the run directory begins with it.
-    store: the log. tape: the bars of the run; None where they were not kept, so that price charts and
-    `events()` lack them. initial_equity: the starting capital. base_currency: the currency of every amount.
-    valuations: every valuation in order, those of the warmup included. symbols: what was on the tape or in
-    the universe. strategy_ids: in wiring order. config: the effective configuration, JSON-able. warnings:
-    what the reader must know before believing a number, for example `lookahead: same_close`. notes: what
-    loading the data found and decided. conventions: what the configuration made the numbers mean, one
-    sentence each; the measures' own are added. logs: per strategy (instant in microseconds, message, fields).
-    records: per strategy (instant in microseconds, name, value). trading_starts_us: the end of the warmup.
-    began_us: the instant of the starting capital; None takes it from the tape. benchmark: what to compare
-    with. periods_per_year: 252, or 365 where every instrument trades daily. risk_free: annual rate.
-    strategy_hashes: digest of each strategy's source, by strategy. engine_version: of the package that ran
-    it. statistics: bars and seconds, for display only.
+    Attributes:
+        run_id: identity of the run.
+        name: what a person calls it; the run directory begins with it.
+        store: the log.
+        tape: the bars of the run; None where they were not kept, so that price charts and `events()` lack
+            them.
+        initial_equity: the starting capital.
+        base_currency: the currency of every amount.
+        valuations: every valuation in order, those of the warmup included.
+        symbols: what was on the tape or in the universe.
+        strategy_ids: in wiring order.
+        config: the effective configuration, JSON-able.
+        config_fingerprint: digest of what decides in it, the same wherever the project lies.
+        warnings: what the reader must know before believing a number, for example `lookahead: same_close`.
+        notes: what loading the data found and decided.
+        conventions: what the configuration made the numbers mean, one sentence each; the measures' own are
+            added.
+        logs: per strategy (instant in microseconds, message, fields).
+        records: per strategy (instant in microseconds, name, value).
+        trading_starts_us: the end of the warmup.
+        began_us: the instant of the starting capital; None takes it from the tape.
+        benchmark: what to compare with.
+        periods_per_year: 252, or 365 where every instrument trades daily.
+        risk_free: annual rate.
+        strategy_hashes: digest of each strategy's source, by strategy.
+        engine_version: of the package that ran it.
+        statistics: bars and seconds, for display only.
     """
 
     run_id: str
@@ -58,6 +72,7 @@ class CompletedRun:
     symbols: tuple[str, ...]
     strategy_ids: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
+    config_fingerprint: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     conventions: tuple[str, ...] = ()

@@ -1,10 +1,11 @@
-"""From a driven engine to the one value of which results and reports are made, with what readers must know."""
+"""From a driven engine to the one value of which results are made, with what readers must know."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtrader.engine.completed_run import CompletedRun, RunStatistics
+from qtrader.engine.config import config_fingerprint
 from qtrader.errors import ConfigError
 from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
 from qtrader.version import __version__
@@ -48,6 +49,7 @@ def complete(
         symbols=tape.symbols,
         strategy_ids=tuple(contexts),
         config=config.to_dict(),
+        config_fingerprint=config_fingerprint(config),
         warnings=_warnings(config),
         notes=_notes(inputs.data.report),
         conventions=_conventions(config),

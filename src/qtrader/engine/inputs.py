@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qtrader.clock import from_epoch_us
 from qtrader.engine.run_identity import digest
 from qtrader.errors import DataError
 from qtrader.market.sessions import date_of
@@ -79,6 +80,10 @@ def cut_for_warmup(data: LoadedData, run: RunSettings) -> Inputs:
         first_us = None
     else:
         starts_us = min(_opening(data, symbol, run.start) for symbol in tape.symbols)
+        if starts_us >= int(tape.closed_at_us[-1]):
+            last = from_epoch_us(int(tape.closed_at_us[-1])).date()
+            msg = f"the range is empty: the run starts on {run.start}, and the last bar is of {last}"
+            raise DataError(msg)
         first_us = min(_nth_close(data, symbol, run.warmup_bars, starts_us) for symbol in tape.symbols) - 1
     if starts_us >= int(tape.closed_at_us[-1]):
         msg = f"warmup_bars is {run.warmup_bars}: nothing is left to trade after the warmup"
@@ -102,7 +107,7 @@ def _opening(data: LoadedData, symbol: str, day: date) -> int:
     calendar = data.calendars[symbol]
     sessions = calendar.sessions_between(day, day + _LOOK_AHEAD)
     if not len(sessions):
-        msg = f"{symbol}: calendar {calendar.name} has no session in {_LOOK_AHEAD.days} days from the start {day}"
+        msg = f"{symbol}: {calendar.name} has no session in the {_LOOK_AHEAD.days} days from the start {day}"
         raise DataError(msg)
     return calendar.session_of_date(date_of(int(sessions[0]))).opened_at_us
 

@@ -147,6 +147,7 @@ def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
             "algorithm": "blake2b-128",
             "tape": None if run.tape is None else run.tape.fingerprint,
             "configuration": configuration_hash(run.config),
+            "decisions": run.config_fingerprint,
             "strategies": dict(run.strategy_hashes),
             "log": log,
         },
@@ -208,7 +209,7 @@ def _identity_of(run: CompletedRun) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "tape": None if run.tape is None else run.tape.fingerprint,
-        "configuration": configuration_hash(run.config),
+        "decisions": run.config_fingerprint,
         "strategies": dict(run.strategy_hashes),
         "log": log_hash(run.store),
     }
@@ -255,8 +256,10 @@ class StoredRun:
 def load_run(path: str | Path) -> StoredRun:
     """Read a run's directory back: every document is validated, every digest is compared.
 
-    Raises: OutputError: there is no complete run, it is of another format, or a file does not agree with the
-    manifest. ContractError: a document of the log breaks its contract.
+    Raises:
+        OutputError: there is no complete run, it is of another format, or a file does not agree with the
+            manifest.
+        ContractError: a document of the log breaks its contract.
     """
     from qtrader.engine.bundle import rebuild
     from qtrader.engine.results import Results

@@ -14,7 +14,7 @@ import msgspec
 from qtrader.clock import from_epoch_us
 from qtrader.engine.agenda import NEVER_US
 from qtrader.engine.cursor import BarCursor
-from qtrader.errors import HandlerError
+from qtrader.errors import HandlerError, StrategyFailedError
 from qtrader.events.event_bus import handler_error
 from qtrader.events.events import CorporateActionEvent, PriceBarEvent, SliceEvent, ValuationTriggerEvent
 from qtrader.events.identity import Origin
@@ -160,7 +160,8 @@ class RunLoop:
         except Exception as cause:
             if bar is None:
                 raise
-            raise handler_error(bar, f"{context.strategy_id}.on_bar", cause) from cause
+            name = f"{type(getattr(on_bar, '__self__', on_bar)).__name__}.on_bar"
+            raise handler_error(bar, name, cause, StrategyFailedError) from cause
         self._settle_orders(self._instant_us, end, self._tape_bars(bar, end) if self._is_same_close else [])
 
     def _tape_bars(self, bar: PriceBarEvent, end: int) -> list[PriceBarEvent]:

@@ -50,8 +50,8 @@ def _strategy_facts(spec: StrategySpec) -> StrategyFacts:
     for name, value in spec.parameters.items():
         if not _is_plain(value):
             msg = (
-                f"strategy {spec.identifier!r}: parameter {name} is {value!r}, which JSON cannot carry to "
-                "another process; allowed are text, numbers, true and false, none, and lists and dicts of these"
+                f"strategy {spec.identifier!r}: parameter {name} is {value!r}, which JSON cannot carry "
+                "to another process; allowed are text, numbers, booleans, none, and lists and dicts of these"
             )
             raise ConfigError(msg)
     return StrategyFacts(spec.identifier, _reference(spec), dict(spec.parameters), spec.symbols)
@@ -71,7 +71,7 @@ def _reference(spec: StrategySpec) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
+    if type(value) is list:
         return all(_is_plain(item) for item in value)
     if type(value) is dict:
         return all(type(key) is str and _is_plain(item) for key, item in value.items())

@@ -176,7 +176,9 @@ class EventBus:
         return msgspec.structs.replace(event, **stamp)
 
 
-def handler_error(event: BaseEvent, handler: str, cause: Exception) -> HandlerError:
+def handler_error(
+    event: BaseEvent, handler: str, cause: Exception, kind: type[HandlerError] = HandlerError
+) -> HandlerError:
     """Build the error that names what was handled, by whom, and how to meet it again."""
     symbol = getattr(event, "symbol", None)
     of_symbol = f" for {symbol}" if symbol else ""
@@ -187,7 +189,7 @@ def handler_error(event: BaseEvent, handler: str, cause: Exception) -> HandlerEr
         f"The run has stopped. Run it again with the same configuration to meet the same event"
         f"{f' (event_id {event.event_id}, run_id {event.run_id})' if event.event_id else ''}."
     )
-    return HandlerError(msg)
+    return kind(msg)
 
 
 def _matches(topic: Topic, event_class: type[BaseEvent]) -> bool:

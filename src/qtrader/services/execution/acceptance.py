@@ -44,7 +44,8 @@ def refusal(
     if quantity <= 0:
         return Refusal(Reason.NON_POSITIVE_QUANTITY, f"quantity {quantity:f} must be above zero")
     step = instrument.quantity_step
-    if quantity % step:
+    # A position may lie off the step (reinvested dividends, a split); what closes it must be able to.
+    if order.purpose is OrderPurpose.OPEN and quantity % step:
         return Refusal(
             Reason.QUANTITY_OFF_STEP,
             f"quantity {quantity:f} is no multiple of {order.symbol}'s step {step:f}",

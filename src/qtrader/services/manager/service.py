@@ -76,6 +76,11 @@ class ManagerService:
         self._proceeds_fund = proceeds_fund_same_instant
         self._trading_starts_us = trading_starts_us
         self._reservations = Reservations()
+        self._has_ended = False
+
+    def end_trading(self) -> None:
+        """Refuse every signal from here on (`run_ended`): no bar is left to trade on."""
+        self._has_ended = True
 
     def on_order_update(self, update: OrderUpdateEvent) -> None:
         """Give back what an order no longer claims."""
@@ -83,6 +88,10 @@ class ManagerService:
 
     def on_signal(self, signal: SignalEvent) -> None:
         """Turn a signal into orders or a refusal."""
+        if self._has_ended:
+            message = "the signal came after the last bar; nothing is left to trade on"
+            self._refuse(signal, Refusal("run_ended", message, _purpose(signal)))
+            return
         if to_epoch_us(signal.occurred_at) <= self._trading_starts_us:
             self._refuse(
                 signal,

@@ -15,8 +15,9 @@ from qtrader.services.reporting.trades import trades_from
 class ReportingService:
     """Collect valuations; nothing is computed before somebody asks.
 
-    Args: initial_equity: the starting capital, the first point of the equity curve. trading_starts_us:
-    valuations up to and including this instant belong to the warmup and are not measured.
+    Args:
+        initial_equity: the starting capital, the first point of the equity curve.
+        trading_starts_us: valuations up to and including this instant are warmup and not measured.
     """
 
     __slots__ = ("_initial_equity", "_trading_starts_us", "_valuations")

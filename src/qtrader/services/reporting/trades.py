@@ -111,8 +111,9 @@ def trades_from(events: Iterable[BaseEvent]) -> tuple[Trade, ...]:
     Args:
         events: a run's events in order; all but fills and ledger entries are passed over.
 
-    Raises: AccountingError: an entry books income or a close where nothing is held, or a fill's entry comes
-    without its fill.
+    Raises:
+        AccountingError: an entry books income or a close where nothing is held, or a fill's entry comes
+            without its fill.
     """
     builder = _Builder()
     with money_context():

@@ -164,6 +164,13 @@ class Context:
             None if price is None else _canonical(price),
         )
 
+    @property
+    def positions(self) -> tuple[PositionView, ...]:
+        """This strategy's open positions, by symbol."""
+        account = self._account()
+        held = sorted(each.symbol for each in account.positions(self.strategy_id))
+        return tuple(self.position(symbol) for symbol in held)
+
     def history(self, symbol: str | None = None, count: int | None = None) -> HistoryWindow:
         """Return copies of a symbol's closed bars, oldest first, adjusted for the splits effective by now.
 
@@ -190,7 +197,7 @@ class Context:
             self._rng = random.Random(int.from_bytes(digest))  # noqa: S311 - reproducible by intention, guards no secret
         return self._rng
 
-    def log(self, message: str, **fields: Any) -> None:
+    def log(self, message: str, /, **fields: Any) -> None:
         """Keep a message with the present instant for the results' `log`."""
         self.logs.append((self.now_us, message, fields))
 

@@ -76,6 +76,7 @@ class RemoteStrategies:
         self._command = tuple(command)
         self._waiting: list[ValidatedEvent] = []
         self._worker: _Worker | None = None
+        self._has_stopped = False
         self._notes = {each.strategy_id: StrategyNotes() for each in facts.strategies}
 
     def contexts(self) -> Mapping[str, StrategyNotes]:
@@ -103,13 +104,14 @@ class RemoteStrategies:
         self._take_turn()
         if self._worker is not None:
             self._notes = self._worker.finish().by_strategy()
+        self._has_stopped = True
 
     def close(self) -> None:
         """End the worker at once if it is still there; for a run that is given up."""
         if self._worker is not None:
             self._worker.end()
 
-    def deliver_notices(self, instant_us: int, *, is_last: bool = False) -> None:
+    def deliver_notices(self, instant_us: int) -> None:
         """Do nothing: the worker hands them out when it gets the bars of the instant."""
 
     def on_bar(self, bar: PriceBarEvent) -> None:
@@ -154,6 +156,9 @@ class RemoteStrategies:
         self._send(trigger)
 
     def _send(self, event: ValidatedEvent) -> None:
+        if self._has_stopped:
+            # The strategies are gone; in one process they would not hear of it any more either.
+            return
         if self._worker is None:
             self._waiting.append(event)
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtrader.errors import HandlerError
+from qtrader.errors import HandlerError, StrategyFailedError
 from qtrader.events import codec
 from qtrader.events.base import BaseEvent
 from qtrader.events.event_bus import handler_error
@@ -125,7 +125,7 @@ class StrategyService:
 
     def on_stop(self, instant_us: int) -> None:
         """Hand out what is left and let strategies finish."""
-        self.deliver_notices(instant_us, is_last=True)
+        self.deliver_notices(instant_us)
         for runner in self._runners.values():
             runner.context.is_stopped = True
             runner.call("on_stop", instant_us, None)
@@ -142,13 +142,12 @@ class StrategyService:
         """Keep a refusal for its strategy until it next looks."""
         self._keep(refusal)
 
-    def deliver_notices(self, instant_us: int, *, is_last: bool = False) -> None:
+    def deliver_notices(self, instant_us: int) -> None:
         """Hand each strategy what happened to its orders, in order; the first thing in a decision phase."""
         if not self.has_notices:
             return
         self.has_notices = False
         for runner in self._runners.values():
-            runner.context.is_stopped = is_last
             notices, runner.notices = runner.notices, []
             for notice in notices:
                 runner.call(_NOTICES[type(notice)], instant_us, notice)
@@ -214,8 +213,8 @@ class _Runner:
             if event is None:
                 found = f"{type(cause).__name__}: {cause}"
                 msg = f"{name} of strategy {self.context.strategy_id!r} failed: {found}"
-                raise HandlerError(msg) from cause
-            raise handler_error(event, name, cause) from cause
+                raise StrategyFailedError(msg) from cause
+            raise handler_error(event, name, cause, StrategyFailedError) from cause
 
     def on_bar_event(self, bar: PriceBarEvent) -> None:
         """Call `on_bar`."""
@@ -225,7 +224,8 @@ class _Runner:
         except HandlerError:
             raise
         except Exception as cause:
-            raise handler_error(bar, f"{type(self.strategy).__name__}.on_bar", cause) from cause
+            name = f"{type(self.strategy).__name__}.on_bar"
+            raise handler_error(bar, name, cause, StrategyFailedError) from cause
 
     def on_slice_event(self, bars: tuple[PriceBarEvent, ...], instant_us: int) -> None:
         """Call `on_slice`; what it signals is an effect of the instant's last bar."""
@@ -235,4 +235,5 @@ class _Runner:
         except HandlerError:
             raise
         except Exception as cause:
-            raise handler_error(bars[-1], f"{type(self.strategy).__name__}.on_slice", cause) from cause
+            name = f"{type(self.strategy).__name__}.on_slice"
+            raise handler_error(bars[-1], name, cause, StrategyFailedError) from cause

@@ -194,7 +194,7 @@ class TestNotices:
         (answer,) = stage.signals
         assert (answer.causation_id, answer.occurred_at) == (fill.event_id, at(2))
 
-    def test_what_is_left_is_told_before_the_end_but_cannot_be_answered(self) -> None:
+    def test_what_is_left_is_told_before_the_end_and_can_be_answered_until_on_stop(self) -> None:
         diary: list[Any] = []
         stage = Stage(Diary("a", diary))
         stage.service.on_fill(fill_event("sma"))
@@ -205,12 +205,14 @@ class TestNotices:
             def on_fill(self, fill: Any, context: Any) -> None:
                 context.emit_signal(fill.symbol, "close_long")
 
+            def on_stop(self, context: Any) -> None:
+                context.emit_signal("AAPL", "close_long")
+
         stage = Stage(Answer("a", []))
         stage.service.on_fill(fill_event("sma"))
-        with pytest.raises(
-            HandlerError, match=r"Answer\.on_fill failed on the fill event for AAPL .*the run has ended"
-        ):
+        with pytest.raises(HandlerError, match=r"Answer\.on_stop .*the run has ended"):
             stage.service.on_stop(at_us(4))
+        assert [signal.intention for signal in stage.signals] == ["close_long"]
 
 
 class TestFailures:
