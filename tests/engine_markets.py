@@ -42,7 +42,10 @@ def rows(draw: st.DrawFn, size: int) -> list[Row]:
 def wishes(draw: st.DrawFn, symbols: tuple[str, ...]) -> Wish:
     """Draw a signal, sensible or not; what is not allowed together is not drawn together."""
     intention = draw(st.sampled_from(["open_long", "open_short", "close_long", "close_short"]))
-    wish: dict[str, Any] = {"intention": intention, "symbol": draw(st.sampled_from(symbols))}
+    wish: dict[str, Any] = {"intention": intention}
+    if draw(st.booleans()):
+        # Another symbol than the bar's may have no price yet, so that one is given.
+        wish |= {"symbol": draw(st.sampled_from(symbols)), "price": draw(PRICES)}
     order_type = draw(st.sampled_from(["market", "market", "limit", "stop", "stop_limit"]))
     wish["order_type"] = order_type
     if order_type in ("limit", "stop_limit"):

@@ -157,7 +157,7 @@ class TestPast:
         names = {name for name in dir(context) if not name.startswith("_")}
         assert names == {
             "bar", "cash", "emit_signal", "equity", "history", "is_stopped", "is_warmup", "log", "logs",
-            "now", "now_us", "position", "record", "records", "rng", "strategy_id", "turn_to", "universe",
+            "now", "now_us", "position", "positions", "record", "records", "rng", "strategy_id", "turn_to", "universe",
         }  # fmt: skip
 
 
