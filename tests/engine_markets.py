@@ -1,4 +1,4 @@
-"""Random markets and random scripts for the engine's properties: small, coarse in price, so that much happens."""
+"""Random markets and scripts for the engine's properties: small, coarse in price, so that much happens."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
+from tests.engine_inputs import Row, Wish, daily, dividend, hourly, inputs_of, session, split
 
 from qtrader.engine.inputs import Inputs
 from qtrader.events.events import CorporateActionEvent
 from qtrader.market.tape_build import SymbolColumns
-from tests.engine_inputs import Row, Wish, daily, dividend, hourly, inputs_of, session, split
 
 #: Quarters of a dollar around 100: touches, gaps and equal prices are common.
 PRICES = st.integers(380, 420).map(lambda quarters: quarters / 4)
+#: Mostly on the right side of the market; a wrong side is a refusal, which must happen too.
+ABOVE = st.integers(398, 420).map(lambda quarters: quarters / 4)
+BELOW = st.integers(380, 402).map(lambda quarters: quarters / 4)
 SIZES = st.sampled_from([None, None, 1, 30, 700])
 EXCHANGES = ("XNYS", "XLON", "XTKS")
 
@@ -41,23 +44,28 @@ def rows(draw: st.DrawFn, size: int) -> list[Row]:
 @st.composite
 def wishes(draw: st.DrawFn, symbols: tuple[str, ...]) -> Wish:
     """Draw a signal, sensible or not; what is not allowed together is not drawn together."""
-    intention = draw(st.sampled_from(["open_long", "open_short", "close_long", "close_short"]))
+    intention = draw(
+        st.sampled_from(["open_long", "open_long", "open_short", "open_short", "close_long", "close_short"])
+    )
     wish: dict[str, Any] = {"intention": intention}
     if draw(st.booleans()):
         # Another symbol than the bar's may have no price yet, so that one is given.
         wish |= {"symbol": draw(st.sampled_from(symbols)), "price": draw(PRICES)}
     order_type = draw(st.sampled_from(["market", "market", "limit", "stop", "stop_limit"]))
     wish["order_type"] = order_type
+    is_long = "long" in intention
+    is_buy = intention in ("open_long", "close_short")
     if order_type in ("limit", "stop_limit"):
         wish["limit_price"] = draw(PRICES)
     if order_type in ("stop", "stop_limit"):
-        wish["stop_price"] = draw(PRICES)
+        wish["stop_price"] = draw(ABOVE if is_buy else BELOW)
     wish["time_in_force"] = draw(st.sampled_from(["day", "gtc"]))
     if intention.startswith("open"):
         wish["quantity"] = draw(SIZES)
-        for name in ("stop_loss", "take_profit"):
-            if draw(st.booleans()):
-                wish[name] = draw(PRICES)
+        if draw(st.booleans()):
+            wish["stop_loss"] = draw(BELOW if is_long else ABOVE)
+        if draw(st.booleans()):
+            wish["take_profit"] = draw(ABOVE if is_long else BELOW)
     elif draw(st.booleans()):
         wish["fraction"] = draw(st.sampled_from(["0.3", "0.5", "1"]))
     return {name: value for name, value in wish.items() if value is not None}
@@ -68,7 +76,9 @@ def actions(draw: st.DrawFn, symbol: str, sessions: int) -> list[CorporateAction
     """Draw a split and some dividends, with pay dates and without."""
     found: list[CorporateActionEvent] = []
     if draw(st.booleans()):
-        found.append(split(draw(st.integers(1, sessions)), draw(st.sampled_from(["2", "1.5", "0.1"])), symbol))
+        found.append(
+            split(draw(st.integers(1, sessions)), draw(st.sampled_from(["2", "1.5", "0.1"])), symbol)
+        )
     for number in draw(st.lists(st.integers(1, sessions), max_size=2, unique=True)):
         pay_date = session(number + draw(st.integers(0, 4))) if draw(st.booleans()) else None
         found.append(dividend(number, draw(st.sampled_from(["0.37", "1"])), symbol, pay_date))
@@ -93,7 +103,7 @@ def settings_of(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def plans(draw: st.DrawFn, symbols: tuple[str, ...], bars: int) -> dict[int, list[Wish]]:
     """Draw on which bars something is signalled, and what."""
-    places = draw(st.lists(st.integers(0, bars - 1), max_size=8, unique=True))
+    places = draw(st.lists(st.integers(0, max(0, bars - 3)), min_size=1, max_size=8, unique=True))
     return {place: draw(st.lists(wishes(symbols), min_size=1, max_size=2)) for place in sorted(places)}
 
 

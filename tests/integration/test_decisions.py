@@ -1,4 +1,4 @@
-"""What becomes of signals, seen from outside: modes of filling, refusals, reversals, scaling, expiry, warmup."""
+"""What becomes of signals: modes of filling, refusals, reversals, scaling, expiry, warmup."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from qtrader.events.events import FillEvent, OrderEvent, OrderUpdateEvent, RiskDecisionEvent, SignalEvent
-from qtrader.services.strategy.protocol import StrategySpec
 from tests.engine_inputs import (
     BUY,
     COVER,
@@ -30,6 +27,9 @@ from tests.engine_inputs import (
     session,
     split,
 )
+
+from qtrader.events.events import FillEvent, OrderEvent, OrderUpdateEvent, RiskDecisionEvent, SignalEvent
+from qtrader.services.strategy.protocol import StrategySpec
 
 
 def test_next_open_next_close_and_same_close_differ_in_the_price_alone() -> None:
@@ -262,9 +262,9 @@ def test_a_day_order_of_the_last_bar_is_still_at_work_at_the_end() -> None:
 
 
 def test_money_is_exact() -> None:
-    """Bought at 0.1 + 0.2 cents' worth of odd prices: 100 x 33.33 + 1 % = 3,366.33."""
+    """100 x 33.33 = 3,333.00, and a commission of 1 %: 33.33."""
     results = play(
         [flat(33.33), flat(33.33)], {0: [BUY]}, execution={"commission": {"type": "percent", "percent": 1}}
     )
-    assert results.valuations[-1].cash == Decimal("100000") - Decimal("3333") - Decimal("33.33")
+    assert results.valuations[-1].cash == Decimal(100000) - Decimal(3333) - Decimal("33.33")
     assert results.valuations[-1].equity == Decimal("99966.67")

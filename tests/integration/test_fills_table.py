@@ -1,7 +1,7 @@
 """The table of fills in the conventions, row by row, through the whole engine.
 
-A strategy signals on a bar that stands still at 100; the next bar is the row. Every row is run twice: as it stands, and
-mirrored (p becomes 200 - p, high and low change places, buy becomes sell).
+A strategy signals on a bar that stands still at 100; the next bar is the row. Every row is run twice: as it
+stands, and mirrored (p becomes 200 - p, high and low change places, buy becomes sell).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from tests.engine_inputs import Row, Script, daily, engine_of, events, flat, inputs_of, play
 
 from qtrader.engine.results import Results
 from qtrader.events.events import FillEvent, OrderEvent, OrderUpdateEvent
 from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, TimeInForce
 from qtrader.services.strategy.protocol import StrategySpec
-from tests.engine_inputs import Row, Script, daily, engine_of, events, flat, inputs_of, play
 
 PRICE_KEYS = ("limit_price", "stop_price", "stop_loss", "take_profit")
 
 
 class Case(NamedTuple):
-    """`fills` are (purpose, price, is_ambiguous) of the row's bar; `status` is where the signal's own order ends."""
+    """`fills` are (purpose, price, is_ambiguous) of the row's bar; `status` is where the signal's order ends."""
 
     name: str
     wish: dict[str, Any]

@@ -1,6 +1,6 @@
 """Real prices through the whole engine give what holding them gave.
 
-The oracle is the source's adjusted close, which the engine never sees: it ships neither in the wheel nor on the tape.
+The oracle is the source's adjusted close, which the engine never sees: it is not on the tape.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from tests.engine_inputs import BUY, SHORT, Script
 
 import qtrader as qt
 from qtrader.engine.results import Results
 from qtrader.sample import SYMBOLS
-from tests.engine_inputs import BUY, SHORT, Script
 
-#: The identity's tolerance in conventions.md. Shares are rounded to 1e-8 at each of at most 52 dividends, which is 2.6e-9 of 100.
+#: The identity's tolerance in the conventions. Shares are rounded to 1e-8 at each of at most 52 dividends, which
+#: is at most 2.6e-9 of 100 shares.
 TOLERANCE = Decimal("1e-8")
 
 

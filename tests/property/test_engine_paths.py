@@ -1,7 +1,7 @@
 """The tight loop and the full phases are one engine: whatever is listening, the log is the same to the byte.
 
-A strategy alone gets quiet bars straight from the tape. A second listener, a step-by-step drive, or a strategy that also
-wants slices sends every instant through all phases instead.
+A strategy alone gets quiet bars straight from the tape. A second listener, a step-by-step drive, or a strategy
+that also wants slices sends every instant through all phases instead.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine_inputs import BUY, SELL, Script, closes, daily, engine_of, inputs_of, log, run
+from tests.engine_markets import Play, plays
 
 from qtrader.engine.backtest_engine import BacktestEngine
 from qtrader.events.events import PriceBarEvent
 from qtrader.services.strategy.context import Context
 from qtrader.services.strategy.protocol import StrategySpec
-from tests.engine_inputs import BUY, SELL, Script, closes, daily, engine_of, inputs_of, log, run
-from tests.engine_markets import Play, plays
 
 
 class Sliced(Script):

@@ -51,6 +51,9 @@ def _place_in_own_code(error: Exception) -> str | None:
     cause = error.__cause__
     if cause is None:
         return None
-    frames = traceback.extract_tb(cause.__traceback__)
+    if isinstance(cause, SyntaxError) and cause.filename:
+        return f"{cause.filename}:{cause.lineno}"
+    called = traceback.extract_tb(cause.__traceback__)
+    frames = [frame for frame in called if not frame.filename.startswith("<frozen ")]
     own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)] or list(frames)
     return f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else None

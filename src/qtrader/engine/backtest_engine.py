@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qtrader.clock import from_epoch_us
@@ -22,7 +23,7 @@ from qtrader.services.strategy.protocol import StrategySpec
 from qtrader.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -95,6 +96,8 @@ class BacktestEngine:
         self._loop = self._make_loop()
         self._is_started = False
         self._is_finished = False
+        #: A run that an error broke off inside an instant cannot go on from there.
+        self._is_broken_off = False
         self._seconds = 0.0
 
     @classmethod
@@ -133,7 +136,7 @@ class BacktestEngine:
             msg = "this engine has run already; get_results() has the results, a new engine runs again"
             raise QTraderError(msg)
         began = time.perf_counter()
-        with money_context():
+        with self._driving():
             self._start()
             self._advance_all(progress)
             self._finish()
@@ -144,7 +147,7 @@ class BacktestEngine:
         """Advance by one instant and return it; None once the run has ended."""
         if self._is_finished:
             return None
-        with money_context():
+        with self._driving():
             self._start()
             if self._loop.advance(single=True):
                 return from_epoch_us(self._loop.instant_us)
@@ -171,6 +174,16 @@ class BacktestEngine:
             seconds=self._seconds,
         )
         return Results(run)
+
+    @contextmanager
+    def _driving(self) -> Iterator[None]:
+        if self._is_broken_off:
+            msg = "an error broke this run off in the middle of an instant; make a new engine to run again"
+            raise QTraderError(msg)
+        self._is_broken_off = True
+        with money_context():
+            yield
+        self._is_broken_off = False
 
     def _make_loop(self) -> RunLoop:
         config, data = self.config, self.data

@@ -82,7 +82,7 @@ def read_yaml(path: str | Path, purpose: str) -> Document:
         msg = f"{file}: no such file; it should hold {purpose}"
         raise ConfigError(msg) from None
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file}: cannot be read: {error}; it should hold {purpose} as UTF-8 text"
+        msg = f"{file}: cannot be read as UTF-8 text: {error}; it should hold {purpose}"
         raise ConfigError(msg) from error
     return parse_yaml(text, str(file), file.parent, purpose)
 

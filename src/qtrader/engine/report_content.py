@@ -36,7 +36,7 @@ _TRADE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("Side", "text"),
     ("Opened", "instant"),
     ("Closed", "instant"),
-    ("Days", "number"),
+    ("Days", "days"),
     ("Quantity", "quantity"),
     ("Entry", "price"),
     ("Exit", "price"),

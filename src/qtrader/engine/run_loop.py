@@ -118,7 +118,7 @@ class RunLoop:
         listeners = self._bus.handlers(PriceBarEvent)
         if listeners is not self._known_listeners:
             self._known_listeners = listeners
-            is_alone = listeners == (self._strategies.on_bar,)
+            is_alone = listeners == (self._strategies.on_bar,) and not self._bus.handlers(SliceEvent)
             self._direct = self._strategies.direct_handler() if is_alone else None
         return self._direct
 

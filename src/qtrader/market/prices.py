@@ -23,8 +23,8 @@ class _SymbolPrices:
 
     def __init__(self, tape: Tape, symbol: str) -> None:
         # Views, because their items are Python numbers, which compare several times as fast as NumPy's.
-        self.rows = memoryview(tape.matching_rows_of(symbol))
-        self.closes = memoryview(tape.close)
+        self.rows = tape.matching_rows_of(symbol).data
+        self.closes = tape.close.data
         self.count = 0
         #: The first row that would move the cursor; below it a lookup is one comparison.
         self.limit = self.rows[0] if len(self.rows) else len(tape)

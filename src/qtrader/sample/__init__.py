@@ -96,7 +96,7 @@ def sample_data(*symbols: str) -> SampleData:
     """
     for place, symbol in enumerate(symbols):
         if symbol not in SYMBOLS:
-            message = f"sample data: no symbol {symbol!r}; there are {', '.join(SYMBOLS)}"
+            message = f"sample data: no symbol {symbol!r}; there are {', '.join(SYMBOLS)}, each an argument"
             raise DataError(message)
         if symbol in symbols[:place]:
             message = f"sample data: symbol {symbol!r} is named twice"

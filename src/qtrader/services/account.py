@@ -222,7 +222,7 @@ class AccountProjection:
     @property
     def equity(self) -> Decimal:
         """Cash, positions at market and dividends receivable, less what is owed."""
-        return self.cash() + self.net_exposure + self.dividends_receivable
+        return self._cash[self._base_currency] + self.net_exposure + self.dividends_receivable
 
     def quantity(self, strategy_id: str, symbol: str) -> Decimal:
         """Return the units that a strategy holds; negative for a short, zero when flat."""

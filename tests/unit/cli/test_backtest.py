@@ -143,6 +143,25 @@ def test_an_empty_set_value_is_null_and_a_word_is_a_truth(project: Path, run: Ru
     assert "allow_short: false" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "cause", "place"),
+    [
+        ("import qtrader as qt\n\ndef on_bar(:\n", "SyntaxError: invalid syntax", "unreadable.py:3"),
+        ("import no_such_module\n", "No module named 'no_such_module'", "unreadable.py:1 in <module>"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_its_own_line(
+    project: Path, run: Run, text: str, cause: str, place: str
+) -> None:
+    (project / "unreadable.py").write_text(text, encoding="utf-8")
+    outcome = run("backtest", CONFIG, "--set", "strategies=[{strategy: 'unreadable:Mine'}]")
+    assert outcome.code == 3
+    assert "strategy 'unreadable:Mine': importing module 'unreadable' failed: " in outcome.err
+    assert cause in outcome.err
+    assert outcome.err.rstrip().endswith(place)
+    assert "Traceback" not in outcome.err
+
+
 @pytest.mark.parametrize("handler", ["on_bar", "on_start", "on_stop"])
 def test_a_strategy_that_raises_is_named_with_its_own_line(project: Path, run: Run, handler: str) -> None:
     signature = "self, bar, context" if handler == "on_bar" else "self, context"

@@ -58,9 +58,10 @@ def find_columns(names: Sequence[str], source: DataSource, place: Place) -> Foun
             columns[field] = name
     missing = [field for field in _REQUIRED if field not in columns]
     if missing:
+        free = [name for name in names if name not in columns.values()]
         place.refuse(
             f"no column for {', '.join(missing)}; found {_listed(names)}; "
-            f"declare it, for example columns: {{{missing[0]}: {names[0] if names else 'name'}}}"
+            f"declare it, for example columns: {{{missing[0]}: {free[0] if free else 'name'}}}"
         )
     detected = ", ".join(f"{field} = {name!r}" for field, name in columns.items() if field not in declared)
     unused = [name for name in names if name not in columns.values()]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from qtrader.events.vocabulary import Side
 from qtrader.market.instruments import round_quantity
 from qtrader.money import ZERO
+
+_BUY: Final = Side.BUY
 
 
 class NetPositions:
@@ -26,12 +29,13 @@ class NetPositions:
         """Count a fill and say whether it made a position smaller (or turned it)."""
         key = (strategy_id, symbol)
         before = self._quantities.get(key, ZERO)
-        after = before + quantity if side is Side.BUY else before - quantity
+        is_purchase = side is _BUY
+        after = before + quantity if is_purchase else before - quantity
         if after:
             self._quantities[key] = after
         else:
             self._quantities.pop(key, None)
-        return before > 0 if side is Side.SELL else before < 0
+        return before < 0 if is_purchase else before > 0
 
     def apply_split(self, symbol: str, ratio: Decimal, quantity_step: Decimal) -> None:
         """Multiply a symbol's positions by a split's ratio, rounded towards zero to the step."""

@@ -14,6 +14,7 @@ from qtrader.events.events import PriceBarEvent
 from qtrader.events.vocabulary import FillBasis, OrderPurpose, OrderType
 from qtrader.money import ZERO, decimal_of
 from qtrader.services.execution.matching import (
+    NO_EXITS,
     BarPrices,
     ExitMatch,
     FillMatch,
@@ -31,6 +32,8 @@ from qtrader.services.execution.orders import EXITS, WorkingOrder
 _OPEN_PRINT: Final = 0
 _WITHIN: Final = 1
 _CLOSE_PRINT: Final = 2
+_MARKET: Final = OrderType.MARKET
+_CLOSE: Final = FillBasis.CLOSE
 
 
 class Candidate(NamedTuple):
@@ -56,6 +59,7 @@ class Lineup:
     def __init__(self, book: OrderBook, rule: MatchingRule, *, limit_touch: bool) -> None:
         self._book = book
         self._rule = rule
+        self._takes_open = rule is MatchingRule.OPEN
         self._limit_touch = limit_touch
         self._heap: list[Candidate] = []
         self._priced_bar: PriceBarEvent | None = None
@@ -101,7 +105,7 @@ class Lineup:
             else:
                 target, side = child.limit_price, child.order.side
         if side is None or entry.basis is FillBasis.CLOSE:
-            return ExitMatch()
+            return NO_EXITS
         return match_exits(side, entry, stop, target, self.prices(bar), limit_touch=self._limit_touch)
 
     def pop(self) -> Candidate | None:
@@ -122,7 +126,7 @@ class Lineup:
         return self._prices
 
     def _add_single(self, order: WorkingOrder, bar: PriceBarEvent) -> None:
-        if order.order.order_type is OrderType.MARKET and self._rule is MatchingRule.OPEN:
+        if self._takes_open and order.order.order_type is _MARKET:
             # Nothing but the open matters, and most orders are of this kind.
             self._add(order, at_open(decimal_of(bar.open)), bar)
             return
@@ -152,9 +156,12 @@ class Lineup:
     def _add(self, order: WorkingOrder, match: Match, bar: PriceBarEvent) -> None:
         if match is None or (isinstance(match, TriggerMatch) and order.is_triggered):
             return
-        rank = _OPEN_PRINT if match.at_open else _WITHIN
-        if isinstance(match, FillMatch) and match.basis is FillBasis.CLOSE:
+        if match.at_open:
+            rank = _OPEN_PRINT
+        elif isinstance(match, FillMatch) and match.basis is _CLOSE:
             rank = _CLOSE_PRINT
+        else:
+            rank = _WITHIN
         heapq.heappush(
             self._heap,
             Candidate(rank, 0 if order.is_reduction else 1, order.sequence, order, match, bar),

@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from qtrader.events.vocabulary import FillBasis, OrderType, Side
+
+_OPEN: Final = FillBasis.OPEN
 
 
 class MatchingRule(StrEnum):
@@ -86,6 +88,9 @@ class ExitMatch(NamedTuple):
 
 Match = FillMatch | TriggerMatch | None
 
+#: There is nothing to exit from, or nothing happens.
+NO_EXITS: Final = ExitMatch()
+
 
 def match_order(
     terms: OrderTerms, bar: BarPrices, rule: MatchingRule = MatchingRule.OPEN, *, limit_touch: bool = False
@@ -151,7 +156,8 @@ def match_exits(
 
 def at_open(price: Decimal) -> FillMatch:
     """Return the fill of an order at the open, with the whole bar ahead."""
-    return FillMatch(price, FillBasis.OPEN, at_open=True, is_low_ahead=True, is_high_ahead=True)
+    # By position, as most fills are made here and names cost a named tuple more than the rest of it.
+    return FillMatch(price, _OPEN, True, True, True)
 
 
 def match_one_of(

@@ -12,6 +12,8 @@ from qtrader.events.vocabulary import Side
 from qtrader.services.execution.matching import TriggerMatch
 from qtrader.services.execution.orders import WorkingOrder
 
+_BUY: Final = Side.BUY
+
 
 class Reason:
     """What brought a step of an order about, or why it was refused."""
@@ -67,15 +69,14 @@ def resting(order: WorkingOrder) -> str:
 
 def filled(fill: FillEvent) -> str:
     """Say what was traded, at what price and why at that one."""
-    verb = "bought" if fill.side is Side.BUY else "sold"
-    at_price = f"at {_text(fill.price)}"
-    if fill.price != fill.reference_price:
-        at_price = f"{at_price} ({fill.basis.value} {_text(fill.reference_price)} and slippage)"
-    else:
-        at_price = f"{at_price} ({fill.basis.value})"
+    verb = "bought" if fill.side is _BUY else "sold"
+    price, reference = fill.price, fill.reference_price
+    basis = fill.basis if price == reference else f"{fill.basis} {_text(reference)} and slippage"
     doubt = "; the bar leaves open whether in this order" if fill.is_ambiguous else ""
-    costs = f"commission {_text(fill.commission)} {fill.currency}"
-    return f"{verb} {_text(fill.quantity)} {fill.symbol} {at_price}, {costs}{doubt}"
+    return (
+        f"{verb} {_text(fill.quantity)} {fill.symbol} at {_text(price)} ({basis}), "
+        f"commission {_text(fill.commission)} {fill.currency}{doubt}"
+    )
 
 
 def triggered(order: WorkingOrder, match: TriggerMatch) -> str:

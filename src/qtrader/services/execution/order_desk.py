@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import OrderUpdateEvent
@@ -20,6 +21,7 @@ from qtrader.services.execution.messages import Reason
 from qtrader.services.execution.order_book import OrderBook
 from qtrader.services.execution.orders import EXITS, Terms, WorkingOrder
 
+_ACCEPTED: Final = OrderStatus.ACCEPTED
 _PARENT_REASONS = {OrderStatus.CANCELED: Reason.PARENT_CANCELED, OrderStatus.EXPIRED: Reason.PARENT_EXPIRED}
 
 
@@ -71,7 +73,7 @@ class OrderDesk:
 
     def accept(self, order: WorkingOrder, now: datetime) -> None:
         """Take an order in; one without `live_from_us` waits for its parent."""
-        order.transition(OrderStatus.ACCEPTED)
+        order.transition(_ACCEPTED)
         self.book.add(order)
         reason = Reason.HELD_FOR_PARENT if order.live_from_us is None else Reason.ACCEPTED
         self.report(order, reason, messages.resting(order), now)

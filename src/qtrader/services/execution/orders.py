@@ -63,6 +63,11 @@ REDUCTIONS: Final = frozenset({OrderPurpose.CLOSE, OrderPurpose.STOP_LOSS, Order
 EXITS: Final = frozenset({OrderPurpose.STOP_LOSS, OrderPurpose.TAKE_PROFIT})
 
 
+# Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_FILLED: Final = OrderStatus.FILLED
+_TRIGGERED: Final = OrderStatus.TRIGGERED
+
+
 class OrderLifeError(QTraderError):
     """An order was asked for a step that its life does not allow."""
 
@@ -121,19 +126,18 @@ class WorkingOrder:
     #: A bar whose low is above the first and whose high is below the second cannot touch this order.
     reach_down: float = inf
     reach_up: float = -inf
+    #: Whether the order is in a final state.
+    is_done: bool = field(default=False, init=False)
+    #: Whether the order reduces exposure.
+    is_reduction: bool = field(init=False)
+    #: The group in which one fill cancels the others; the children of one parent always form one.
+    oco_group: str | None = field(init=False)
 
     def __post_init__(self) -> None:
+        order = self.order
+        self.is_reduction = order.purpose in REDUCTIONS
+        self.oco_group = order.oco_group or order.parent_order_id
         self._aim()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the order is in a final state."""
-        return self.status is not None and not TRANSITIONS[self.status]
-
-    @property
-    def is_reduction(self) -> bool:
-        """Whether the order reduces exposure."""
-        return self.order.purpose in REDUCTIONS
 
     @property
     def is_triggered(self) -> bool:
@@ -146,11 +150,6 @@ class WorkingOrder:
     def symbol(self) -> str:
         """The symbol whose bars it meets."""
         return self.order.symbol
-
-    @property
-    def oco_group(self) -> str | None:
-        """The group in which one fill cancels the others; the children of one parent always form one."""
-        return self.order.oco_group or self.order.parent_order_id
 
     @property
     def leaves_quantity(self) -> Decimal:
@@ -191,7 +190,8 @@ class WorkingOrder:
             )
             raise OrderLifeError(msg)
         self.status = status
-        if status is OrderStatus.TRIGGERED:
+        self.is_done = not TRANSITIONS[status]
+        if status is _TRIGGERED:
             self._aim()
 
     def apply_fill(self, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
@@ -204,7 +204,7 @@ class WorkingOrder:
         if not ZERO < quantity <= left:
             msg = f"order {self.order.order_id} has {left:f} left and cannot fill {quantity:f}"
             raise OrderLifeError(msg)
-        self.transition(OrderStatus.FILLED if quantity == left else OrderStatus.PARTIALLY_FILLED)
+        self.transition(_FILLED if quantity == left else OrderStatus.PARTIALLY_FILLED)
         self.filled_quantity += quantity
         self.filled_value += quantity * price
         self.commission += commission
@@ -239,6 +239,8 @@ class WorkingOrder:
     def _aim(self) -> None:
         # Conversion to float keeps order, and a bar's price is a float already: a bar that cannot reach the
         # float cannot reach the Decimal.
+        if self.stop_price is None and self.limit_price is None:
+            return
         stop = None if self.is_triggered else self.stop_price
         if stop is not None:
             goes_up, price = self.order.side is Side.BUY, float(stop)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.base import BaseEvent
@@ -26,11 +27,13 @@ from qtrader.services.execution.acceptance import refusal
 from qtrader.services.execution.adjustments import dividend_terms, split_terms
 from qtrader.services.execution.costs import LEDGER_SCALE, order_commission, slippage_memo, slipped_price
 from qtrader.services.execution.lineup import Candidate, Lineup
-from qtrader.services.execution.matching import FillMatch, MatchingRule, TriggerMatch
+from qtrader.services.execution.matching import NO_EXITS, FillMatch, MatchingRule, TriggerMatch
 from qtrader.services.execution.messages import Reason
 from qtrader.services.execution.order_desk import OrderDesk
 from qtrader.services.execution.orders import OpenOrder, OrderLifeError, WorkingOrder
 from qtrader.services.execution.settings import ExecutionSettings
+
+_DAY: Final = TimeInForce.DAY
 
 
 class ExecutionService:
@@ -67,6 +70,8 @@ class ExecutionService:
         rule = MatchingRule.CLOSE if settings.market_fill == "next_close" else MatchingRule.OPEN
         self._lineup = Lineup(self._book, rule, limit_touch=settings.limit_touch)
         self._accepted_count = 0
+        self._accepted_at = from_epoch_us(0)
+        self._accepted_at_us = 0
         self._now = from_epoch_us(0)
 
     @property
@@ -106,6 +111,9 @@ class ExecutionService:
             parent_status = book.final_status(order.parent_order_id)
         instrument = self._instrument(order.symbol)
         now = order.occurred_at
+        if now is not self._accepted_at:
+            # Orders of one instant come together, mostly with the very same datetime.
+            self._accepted_at, self._accepted_at_us = now, to_epoch_us(now)
         limit, stop = order.limit_price, order.stop_price
         refused = refusal(order, instrument, parent, parent_status)
         if refused is None:
@@ -115,7 +123,7 @@ class ExecutionService:
         working = WorkingOrder(
             order=order,
             sequence=self._accepted_count,
-            accepted_at_us=to_epoch_us(now),
+            accepted_at_us=self._accepted_at_us,
             quantity=order.quantity,
             limit_price=limit,
             stop_price=stop,
@@ -123,7 +131,7 @@ class ExecutionService:
         if refused is not None:
             self._desk.reject(working, refused.reason, refused.message, now)
             return
-        if order.time_in_force is TimeInForce.DAY:
+        if order.time_in_force is _DAY:
             working.expires_at_us = self._session_close_after(order.symbol, working.accepted_at_us)
         if parent is None:
             working.live_from_us = working.accepted_at_us
@@ -198,7 +206,8 @@ class ExecutionService:
         quantity = order.leaves_quantity
         instrument = self._instrument(event.symbol)
         reference = match.reference_price
-        exits = self._lineup.exits_after(order.children, match, bar)
+        children = order.children
+        exits = self._lineup.exits_after(children, match, bar) if children else NO_EXITS
         price = slipped_price(
             reference, event.side, event.order_type, self._settings.slippage_bps, instrument.tick_size
         )
@@ -238,9 +247,9 @@ class ExecutionService:
         desk.report(order, Reason.FILLED, messages.filled(fill), now)
         desk.cancel_group(order, now)
         is_smaller = desk.positions.apply_fill(event.strategy_id, event.symbol, event.side, quantity)
-        if order.children:
+        if children:
             desk.wake_children(order, executed_at_us, now)
-            self._lineup.add_exits(order.children, exits, bar)
+            self._lineup.add_exits(children, exits, bar)
         if is_smaller:
             desk.shrink_reductions(event.strategy_id, event.symbol, now)
 

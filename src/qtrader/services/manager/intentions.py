@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from qtrader.events.events import SignalEvent
 from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, SignalIntention
 from qtrader.money import ZERO
@@ -18,7 +20,7 @@ class Refusal(NamedTuple):
     purpose: OrderPurpose
 
 
-class Holding(NamedTuple):
+class Holding(msgspec.Struct, frozen=True, gc=False):
     """A strategy's position in a symbol and what is on its way: quantities signed, orders by id.
 
     `closing_quantity` is the unsigned quantity that resting closing orders would take off.
@@ -30,7 +32,7 @@ class Holding(NamedTuple):
     closing_order_id: str | None
 
 
-class Legs(NamedTuple):
+class Legs(msgspec.Struct, frozen=True, gc=False):
     """What a signal comes to: quantities unsigned, zero where there is no such leg."""
 
     close_side: Side | None
@@ -102,6 +104,8 @@ def _closing(signal: SignalEvent, holding: Holding, sign: int, quantity_step: De
 
 def entry_price(signal: SignalEvent) -> Decimal:
     """Return the price that an order of this signal is expected to trade at."""
+    if signal.limit_price is None and signal.stop_price is None:
+        return signal.price
     if signal.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and signal.limit_price is not None:
         return signal.limit_price
     if signal.order_type is OrderType.STOP and signal.stop_price is not None:
@@ -111,16 +115,21 @@ def entry_price(signal: SignalEvent) -> Decimal:
 
 def wrong_side(signal: SignalEvent, side: Side, reference: Decimal) -> Refusal | None:
     """Refuse protective prices on the wrong side of the entry, and entry stops that would trigger at once."""
+    if signal.stop_loss is None and signal.take_profit is None and signal.stop_price is None:
+        return None
     sign = 1 if side is Side.BUY else -1
     below, above = ("below", "above") if sign > 0 else ("above", "below")
-    entry = f"the entry price {reference:f} of a {side.value} order"
     if signal.stop_loss is not None and (reference - signal.stop_loss) * sign <= 0:
-        message = f"stop_loss {signal.stop_loss:f} must lie {below} {entry}"
+        message = f"stop_loss {signal.stop_loss:f} must lie {below} {_entry(side, reference)}"
         return Refusal("stop_on_wrong_side", message, OrderPurpose.OPEN)
     if signal.take_profit is not None and (signal.take_profit - reference) * sign <= 0:
-        message = f"take_profit {signal.take_profit:f} must lie {above} {entry}"
+        message = f"take_profit {signal.take_profit:f} must lie {above} {_entry(side, reference)}"
         return Refusal("target_on_wrong_side", message, OrderPurpose.OPEN)
     return stop_entry_on_wrong_side(signal, side, OrderPurpose.OPEN)
+
+
+def _entry(side: Side, reference: Decimal) -> str:
+    return f"the entry price {reference:f} of a {side.value} order"
 
 
 def stop_entry_on_wrong_side(signal: SignalEvent, side: Side, purpose: OrderPurpose) -> Refusal | None:

@@ -7,18 +7,22 @@ so that two signals of one instant never spend the same cash.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtrader.events.vocabulary import OrderPurpose, OrderStatus, Side
 from qtrader.money import ZERO
 from qtrader.services.manager.intentions import Holding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from qtrader.events.events import OrderEvent, OrderUpdateEvent
 
-_FINAL = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
+_FINAL: Final = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
+)
+_OPEN: Final = OrderPurpose.OPEN
+_NONE: Final[Mapping[str, _Claim]] = {}
 
 
 class _Claim:
@@ -30,7 +34,7 @@ class _Claim:
         self.order = order
         self.price = price
         self.leaves_quantity = order.quantity
-        self.is_opening = order.purpose is OrderPurpose.OPEN
+        self.is_opening = order.purpose is _OPEN
 
 
 class Reservations:
@@ -54,8 +58,9 @@ class Reservations:
         if update.status in _FINAL:
             del self._claims[update.order_id]
             key = (update.strategy_id, update.symbol)
-            del self._by_position[key][update.order_id]
-            if not self._by_position[key]:
+            claims = self._by_position[key]
+            del claims[update.order_id]
+            if not claims:
                 del self._by_position[key]
             return
         if update.reason == "split" and update.leaves_quantity > 0:
@@ -85,7 +90,7 @@ class Reservations:
     def holding(self, strategy_id: str, symbol: str, quantity: Decimal) -> Holding:
         """Put a position together with what is on its way for it."""
         closing, opening_id, closing_id = ZERO, None, None
-        for order_id, claim in self._by_position.get((strategy_id, symbol), {}).items():
+        for order_id, claim in self._by_position.get((strategy_id, symbol), _NONE).items():
             if claim.is_opening:
                 opening_id = order_id
             else:

@@ -8,9 +8,9 @@ wait for their parent. Every signal ends in at least one order or one refusal.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from qtrader.clock import to_epoch_us
+from qtrader.clock import from_epoch_us
 from qtrader.events.events import (
     OrderEvent,
     OrderUpdateEvent,
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from qtrader.services.legs import RiskJudge
 
 
+# Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_OPEN: Final = OrderPurpose.OPEN
+_CLOSE: Final = OrderPurpose.CLOSE
+_REJECTED: Final = Verdict.REJECTED
+
+#: Nothing is warmup.
+_FROM_THE_FIRST_US = -(2**63)
+
+
 class ManagerService:
     """Turn signals into orders.
 
@@ -65,7 +74,7 @@ class ManagerService:
         instrument: Callable[[str], Instrument],
         scale_in: bool = False,
         proceeds_fund_same_instant: bool = False,
-        trading_starts_us: int = -(2**63),
+        trading_starts_us: int = _FROM_THE_FIRST_US,
     ) -> None:
         self._publish = publish
         self._origin = origin
@@ -74,7 +83,9 @@ class ManagerService:
         self._instrument = instrument
         self._scale_in = scale_in
         self._proceeds_fund = proceeds_fund_same_instant
-        self._trading_starts_us = trading_starts_us
+        self._trading_starts = (
+            None if trading_starts_us == _FROM_THE_FIRST_US else from_epoch_us(trading_starts_us)
+        )
         self._reservations = Reservations()
         self._has_ended = False
 
@@ -92,7 +103,7 @@ class ManagerService:
             message = "the signal came after the last bar; nothing is left to trade on"
             self._refuse(signal, Refusal("run_ended", message, _purpose(signal)))
             return
-        if to_epoch_us(signal.occurred_at) <= self._trading_starts_us:
+        if self._trading_starts is not None and signal.occurred_at <= self._trading_starts:
             self._refuse(
                 signal,
                 Refusal("warmup", "the signal came during warmup; trading had not begun", _purpose(signal)),
@@ -112,7 +123,7 @@ class ManagerService:
         refusal = (
             wrong_side(signal, side, price)
             if legs.open_side is not None
-            else stop_entry_on_wrong_side(signal, side, OrderPurpose.CLOSE)
+            else stop_entry_on_wrong_side(signal, side, _CLOSE)
         )
         if refusal is not None:
             self._refuse(signal, refusal)
@@ -143,7 +154,7 @@ class ManagerService:
             ClosingLeg(signal, legs.close_side, price, legs.close_quantity, held)
         )
         order = self._order(
-            signal, decision, legs.close_side, legs.close_quantity, OrderPurpose.CLOSE, at_market=is_reversal
+            signal, decision, legs.close_side, legs.close_quantity, _CLOSE, at_market=is_reversal
         )
         self._reservations.add(order, price)
         self._publish(decision)
@@ -158,27 +169,26 @@ class ManagerService:
             side,
             price,
             position,
-            reserved_cash=reservations.cash,
-            reserved_exposure=reservations.exposure,
-            released_cash=reservations.closing_proceeds if self._proceeds_fund else ZERO,
-            released_exposure=reservations.closing_exposure if self._proceeds_fund else freed,
+            reservations.cash,
+            reservations.exposure,
+            reservations.closing_proceeds if self._proceeds_fund else ZERO,
+            reservations.closing_exposure if self._proceeds_fund else freed,
         )
         decision = self._risk.decide_opening(leg)
-        if decision.verdict is Verdict.REJECTED:
+        if decision.verdict is _REJECTED:
             self._publish(decision)
             refusal = Refusal(
                 decision.reason or "refused", decision.message or "refused by risk", OrderPurpose.OPEN
             )
             self._refuse(signal, refusal, decision)
             return
-        order = self._order(
-            signal, decision, side, decision.approved_quantity, OrderPurpose.OPEN, at_market=False
-        )
+        order = self._order(signal, decision, side, decision.approved_quantity, _OPEN, at_market=False)
         self._reservations.add(order, price)
         self._publish(decision)
         self._publish(order)
-        for child in self._children(signal, decision, order):
-            self._publish(child)
+        if signal.stop_loss is not None or signal.take_profit is not None:
+            for child in self._children(signal, decision, order):
+                self._publish(child)
 
     def _refuse(
         self, signal: SignalEvent, refusal: Refusal, decision: RiskDecisionEvent | None = None
@@ -213,7 +223,7 @@ class ManagerService:
         self._origin.handle(decision)
         return OrderEvent(
             **self._origin.stamp(),
-            order_id=f"{signal.signal_id}/{purpose.value}",
+            order_id=f"{signal.signal_id}/{purpose}",
             signal_id=signal.signal_id,
             strategy_id=signal.strategy_id,
             symbol=signal.symbol,
@@ -244,7 +254,7 @@ class ManagerService:
             children.append(
                 OrderEvent(
                     **self._origin.stamp(),
-                    order_id=f"{signal.signal_id}/{purpose.value}",
+                    order_id=f"{signal.signal_id}/{purpose}",
                     signal_id=signal.signal_id,
                     strategy_id=signal.strategy_id,
                     symbol=signal.symbol,

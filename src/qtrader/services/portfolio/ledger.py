@@ -120,7 +120,8 @@ def check_balanced(entry: LedgerEntryEvent) -> None:
     """
     sums: dict[str, Decimal] = {}
     for posting in entry.postings:
-        sums[posting.currency] = sums.get(posting.currency, ZERO) + posting.amount
+        currency = posting.currency
+        sums[currency] = sums.get(currency, ZERO) + posting.amount
     for currency, difference in sums.items():
         if difference:
             msg = (

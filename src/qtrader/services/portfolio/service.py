@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from qtrader.errors import AccountingError
 from qtrader.events.base import BaseEvent
@@ -40,6 +40,10 @@ from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.portfolio.snapshot import read_snapshot, write_snapshot
 from qtrader.services.portfolio.splits import Splits
 from qtrader.services.portfolio.valuation import state_at_market
+
+# Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_BUY: Final = Side.BUY
+_FILL: Final = LedgerKind.FILL
 
 
 class TradedInstrument(Protocol):
@@ -148,7 +152,7 @@ class PortfolioService:
         """
         self._check_fill(fill)
         scale = self._settings.ledger_scale
-        quantity = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        quantity = fill.quantity if fill.side is _BUY else -fill.quantity
         trade = self._books.lots.trade(
             fill.strategy_id, fill.symbol, quantity, fill.price, trade_id=fill.fill_id, at=fill.executed_at
         )
@@ -162,7 +166,7 @@ class PortfolioService:
         postings = trade_postings(trade, commissions, fill.currency)
         self._origin.handle(fill)
         self._journal.post(
-            LedgerKind.FILL,
+            _FILL,
             f"{fill.fill_id}/ledger",
             description,
             postings,

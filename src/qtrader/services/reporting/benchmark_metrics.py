@@ -80,11 +80,10 @@ def correlation(returns: ArrayLike, benchmark_returns: ArrayLike) -> float | Non
     if pair is None:
         return None
     deviation, benchmark_deviation = standard_deviation(pair[0]), standard_deviation(pair[1])
-    if (
-        deviation is None
-        or benchmark_deviation is None
-        or min(deviation, benchmark_deviation) <= ROUNDING_DEVIATION
-    ):
+    if deviation is None or benchmark_deviation is None:
+        return None
+    # Returns too large to be squared have a deviation that is not a number: it is above nothing.
+    if not (deviation > ROUNDING_DEVIATION and benchmark_deviation > ROUNDING_DEVIATION):
         return None
     coefficient = _covariance(*pair) / deviation / benchmark_deviation
     return max(-1.0, min(1.0, coefficient)) if math.isfinite(coefficient) else None

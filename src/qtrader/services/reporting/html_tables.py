@@ -9,7 +9,7 @@ from typing import Final
 from qtrader.clock import from_epoch_us
 from qtrader.services.reporting.drawdowns import Drawdown
 from qtrader.services.reporting.metric_catalog import METRICS
-from qtrader.services.reporting.metric_definition import MetricValue, format_metric
+from qtrader.services.reporting.metric_definition import MetricValue, format_days, format_metric
 from qtrader.services.reporting.metrics import PerformanceSummary
 from qtrader.services.reporting.report import Cell, Table
 from qtrader.services.reporting.returns import valuation_date
@@ -19,7 +19,7 @@ ROWS_SHOWN: Final = 25
 ROWS_EMBEDDED: Final = 1_000
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NUMERIC: Final = frozenset({"number", "money", "percent", "price", "quantity", "count"})
+_NUMERIC: Final = frozenset({"number", "days", "money", "percent", "price", "quantity", "count"})
 
 #: A month's return of this size has the deepest shade.
 _FULL_SHADE: Final = 0.10
@@ -53,6 +53,7 @@ _WRITERS: Final[Mapping[str, Callable[[float], str]]] = {
     "money": lambda value: _signless(f"{value:,.2f}"),
     "percent": lambda value: _signless(f"{value * 100:,.2f}") + " %",
     "number": lambda value: _signless(f"{value:,.1f}"),
+    "days": format_days,
     "count": lambda value: f"{int(value):,}",
     "price": lambda value: _trimmed(f"{value:,.6f}", 2),
     "quantity": lambda value: _trimmed(f"{value:,.8f}", 0),
@@ -145,5 +146,5 @@ def drawdown_table(drawdowns: Sequence[Drawdown]) -> str:
         for one in drawdowns
     ]
     columns = ("Depth", "Peak", "Trough", "Recovered", "Days to trough", "Days in all")
-    formats = ("percent", "text", "text", "text", "number", "number")
+    formats = ("percent", "text", "text", "text", "days", "days")
     return table(Table(columns, formats, tuple(rows)))

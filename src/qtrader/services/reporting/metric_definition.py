@@ -25,7 +25,7 @@ class Metric:
 
 
 def format_metric(metric: Metric, value: MetricValue) -> str:
-    """Give `value` as a report shows it: 12.34 %, 1,234.56, 1.72, a date, or n/a for None."""
+    """Give `value` as a report shows it: 12.34 %, 1,234.56, 1.72, 48 days, a date, or n/a for None."""
     if value is None:
         return "n/a"
     if isinstance(value, str):
@@ -36,9 +36,18 @@ def format_metric(metric: Metric, value: MetricValue) -> str:
         case "count":
             return f"{value:,}"
         case "days":
-            return f"{_without_negative_zero(value, 1):,.1f}"
+            text = format_days(value)
+            return f"{text} day" if text == "1" else f"{text} days"
         case _:
             return f"{_without_negative_zero(value, 2):,.2f}"
+
+
+def format_days(days: float) -> str:
+    """Write a duration in days with the digits that matter: 4,687, then 2.3, then 0.27, then 0.0104."""
+    size = abs(days)
+    digits = 0 if size >= 9.95 else 1 if size >= 0.95 else 2 if size >= 0.095 else 4
+    text = f"{_without_negative_zero(days, digits):,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def _without_negative_zero(value: float, digits: int) -> float:

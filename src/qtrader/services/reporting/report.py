@@ -45,7 +45,7 @@ class PriceChart:
 class Table:
     """Rows under named columns.
 
-    A column's format is text, number, count, money, percent, price, quantity or instant (microseconds).
+    A column's format is text, number, days, count, money, percent, price, quantity or instant (microseconds).
     """
 
     columns: tuple[str, ...]

@@ -7,7 +7,7 @@ decision that comes back. Closing legs are never held up by exposure limits.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtrader.events.events import RiskCheck, RiskDecisionEvent, Sizing, SizingInput
 from qtrader.events.vocabulary import CheckVerdict, OrderPurpose, Side, Verdict
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 #: What an account cannot do at all is no limit that a policy could merely note.
 _RULES_OF_THE_ACCOUNT = ("short_sale", "cash")
+
+
+# Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_OPEN: Final = OrderPurpose.OPEN
+_CLOSE: Final = OrderPurpose.CLOSE
+_SELL: Final = Side.SELL
+_APPROVED: Final = Verdict.APPROVED
+_PASS: Final = CheckVerdict.PASS
+_FAIL: Final = CheckVerdict.FAIL
 
 
 class RiskService:
@@ -65,14 +74,15 @@ class RiskService:
             confidence=signal.confidence if policy.size_by_confidence else None,
             asked_quantity=signal.quantity,
         )
+        account = self._account
         proposal = limits.Proposal(
             quantity=sized.quantity,
             price=leg.price,
-            is_short=leg.side is Side.SELL,
+            is_short=leg.side is _SELL,
             position_quantity=leg.position_quantity,
             equity=equity,
-            free_cash=self._account.cash() - leg.reserved_cash + leg.released_cash,
-            gross_exposure=self._account.gross_exposure + leg.reserved_exposure - leg.released_exposure,
+            free_cash=account.cash() - leg.reserved_cash + leg.released_cash,
+            gross_exposure=account.gross_exposure + leg.reserved_exposure - leg.released_exposure,
         )
         results = self._checks(proposal)
         approved, checks = _settle(sized.quantity, step, results, policy.limits.on_breach)
@@ -91,7 +101,7 @@ class RiskService:
         signal, quantity, held = leg.signal, leg.quantity, leg.held_quantity
         check = RiskCheck(
             "closing_quantity",
-            CheckVerdict.PASS,
+            _PASS,
             quantity,
             held,
             held - quantity,
@@ -107,9 +117,9 @@ class RiskService:
             signal_id=signal.signal_id,
             strategy_id=signal.strategy_id,
             symbol=signal.symbol,
-            purpose=OrderPurpose.CLOSE,
+            purpose=_CLOSE,
             side=leg.side,
-            verdict=Verdict.APPROVED,
+            verdict=_APPROVED,
             requested_quantity=quantity,
             approved_quantity=quantity,
             reference_price=leg.price,
@@ -141,25 +151,24 @@ class RiskService:
         checks: tuple[RiskCheck, ...],
         results: tuple[limits.Checked, ...],
     ) -> RiskDecisionEvent:
-        verdict = (
-            Verdict.REJECTED
-            if approved == 0
-            else Verdict.APPROVED
-            if approved == requested
-            else Verdict.REDUCED
-        )
+        signal = leg.signal
         reason = message = remedy = None
-        if verdict is Verdict.REJECTED:
+        if approved == requested and approved:
+            verdict = _APPROVED
+        elif approved:
+            verdict = Verdict.REDUCED
+        else:
+            verdict = Verdict.REJECTED
             reason, message = _refusal(requested, checks)
-            remedy = _remedy(requested, results, self._instrument(leg.signal.symbol).quantity_step)
-        self._origin.handle(leg.signal)
+            remedy = _remedy(requested, results, self._instrument(signal.symbol).quantity_step)
+        self._origin.handle(signal)
         return RiskDecisionEvent(
             **self._origin.stamp(),
-            decision_id=f"{leg.signal.signal_id}/open?",
-            signal_id=leg.signal.signal_id,
-            strategy_id=leg.signal.strategy_id,
-            symbol=leg.signal.symbol,
-            purpose=OrderPurpose.OPEN,
+            decision_id=f"{signal.signal_id}/open?",
+            signal_id=signal.signal_id,
+            strategy_id=signal.strategy_id,
+            symbol=signal.symbol,
+            purpose=_OPEN,
             side=leg.side,
             verdict=verdict,
             requested_quantity=requested,
@@ -179,8 +188,8 @@ def _settle(
     requested: Decimal, step: Decimal, results: tuple[limits.Checked, ...], on_breach: str
 ) -> tuple[Decimal, tuple[RiskCheck, ...]]:
     """Turn the checks into the approved quantity, and each failed check into what the policy makes of it."""
-    failed = [result for result in results if result.check.verdict is CheckVerdict.FAIL]
-    checks = tuple(result.check for result in results)
+    checks = tuple([result.check for result in results])
+    failed = [result for result in results if result.check.verdict is _FAIL]
     if requested == 0 or not failed:
         return requested, checks
     if on_breach == "warn" and not any(result.check.name in _RULES_OF_THE_ACCOUNT for result in failed):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from qtrader.events.events import Sizing, SizingInput
 from qtrader.services.risk.policy import FixedQuantity, PercentOfEquity
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
     from qtrader.services.risk.policy import Sizer
 
 
-class Sized(NamedTuple):
+_ONE: Final = Decimal(1)
+
+
+class Sized(msgspec.Struct, frozen=True, gc=False):
     """A quantity on the instrument's step, and how it was found."""
 
     quantity: Decimal
@@ -38,31 +43,30 @@ def size(
         confidence: multiplies the policy's quantity where the policy says so; None where not.
         asked_quantity: the signal's own quantity, which goes before the policy's.
     """
-    factor = Decimal(1) if confidence is None else confidence
+    factor = _ONE if confidence is None else confidence
     if asked_quantity is not None:
         method, formula, raw = "signal", "quantity asked by the signal", asked_quantity
-        inputs = [SizingInput("quantity", asked_quantity)]
+        inputs: tuple[SizingInput, ...] = (SizingInput("quantity", asked_quantity),)
     elif isinstance(sizer, FixedQuantity):
         method, formula, raw = sizer.method, "quantity", sizer.quantity * factor
-        inputs = [SizingInput("quantity", sizer.quantity)]
+        inputs = (SizingInput("quantity", sizer.quantity),)
     else:
         method, formula, raw = (
             sizer.method,
             "equity * percent / 100 / price",
             _percent_of_equity(sizer, equity, price) * factor,
         )
-        inputs = [
+        inputs = (
             SizingInput("equity", equity),
             SizingInput("percent", sizer.percent),
             SizingInput("price", price),
-        ]
+        )
     if confidence is not None and asked_quantity is None:
         formula += " * confidence"
-        inputs.append(SizingInput("confidence", confidence))
-    inputs.append(SizingInput("quantity_step", quantity_step))
+        inputs = (*inputs, SizingInput("confidence", confidence))
+    inputs = (*inputs, SizingInput("quantity_step", quantity_step))
     return Sized(
-        raw // quantity_step * quantity_step,
-        Sizing(method, f"{formula}, down to quantity_step", tuple(inputs)),
+        raw // quantity_step * quantity_step, Sizing(method, f"{formula}, down to quantity_step", inputs)
     )
 
 

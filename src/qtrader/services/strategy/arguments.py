@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from operator import index
-from typing import SupportsIndex, TypeVar, overload
+from typing import Any, SupportsIndex, TypeVar, overload
 
 from qtrader.errors import StrategyError
 from qtrader.events.vocabulary import OrderType, SignalIntention
@@ -18,6 +18,30 @@ from qtrader.money import decimal_of
 Price = float | int | str | Decimal | SupportsIndex
 
 Member = TypeVar("Member", bound=StrEnum)
+
+
+def numbers_of(
+    intention: SignalIntention, order_type: OrderType, given: tuple[Price | None, ...]
+) -> dict[str, Any]:
+    """Read a signal's numbers, by name, and refuse those that do not go with it or with each other.
+
+    `given` is price, confidence, quantity, fraction, limit_price, stop_price, stop_loss and take_profit.
+    """
+    price, confidence, quantity, fraction, limit_price, stop_price, stop_loss, take_profit = given
+    check_combination(
+        intention, quantity=quantity, fraction=fraction, stop_loss=stop_loss, take_profit=take_profit
+    )
+    check_order_prices(order_type, limit_price, stop_price)
+    return {
+        "price": positive("price", price),
+        "confidence": fraction_of_one("confidence", confidence, allows_zero=True),
+        "quantity": positive("quantity", quantity),
+        "fraction": fraction_of_one("fraction", fraction, allows_zero=False),
+        "limit_price": positive("limit_price", limit_price),
+        "stop_price": positive("stop_price", stop_price),
+        "stop_loss": positive("stop_loss", stop_loss),
+        "take_profit": positive("take_profit", take_profit),
+    }
 
 
 def check_combination(

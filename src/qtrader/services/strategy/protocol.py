@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_type_hints
 
-from qtrader.errors import ConfigError
+from qtrader.errors import ConfigError, StrategyFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +165,7 @@ def load(reference: str, library: Mapping[str, str]) -> Any:
 
     Raises:
         ConfigError: naming what was looked for, where, and what is there.
+        StrategyFailedError: the module was found, and importing it raised.
     """
     target = library.get(reference, reference)
     module_name, colon, class_name = target.partition(":")
@@ -176,9 +177,11 @@ def load(reference: str, library: Mapping[str, str]) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as cause:
         if cause.name is None or not (module_name == cause.name or module_name.startswith(f"{cause.name}.")):
-            raise
+            raise _import_failure(reference, module_name, cause) from cause
         msg = f"strategy {reference!r}: there is no module {cause.name!r} on the import path"
         raise ConfigError(msg) from cause
+    except Exception as cause:
+        raise _import_failure(reference, module_name, cause) from cause
     found = getattr(module, class_name, None)
     if found is None:
         classes = sorted(
@@ -202,6 +205,11 @@ def get_annotations(cls: type) -> dict[str, Any]:
 
 def _is_class_variable(annotation: Any) -> bool:
     return "ClassVar" in str(annotation) or getattr(annotation, "__origin__", None) is ClassVar
+
+
+def _import_failure(reference: str, module_name: str, cause: Exception) -> StrategyFailedError:
+    found = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+    return StrategyFailedError(f"strategy {reference!r}: importing module {module_name!r} failed: {found}")
 
 
 def _construct(cls: type, parameters: Mapping[str, Any]) -> Any:
@@ -229,4 +237,6 @@ def _copied(instance: Any, parameters: Mapping[str, Any]) -> Any:
 
 def _unknown_parameters(name: str, unknown: Sequence[str], known: Sequence[str]) -> str:
     found = ", ".join(map(repr, unknown))
-    return f"{name} has no parameter {found}; its parameters are {', '.join(known) or 'none'}"
+    if not known:
+        return f"{name} has no parameter {found}; parameters are annotated: {unknown[0]}: int = 10"
+    return f"{name} has no parameter {found}; its parameters are {', '.join(known)}"

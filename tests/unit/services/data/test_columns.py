@@ -66,6 +66,11 @@ def test_declared_names_go_first() -> None:
             "no column for close; found 'date', 'open', 'high', 'low'; declare it",
         ),
         (
+            {"date": ["2020-01-02"], "open": [1.0], "high": [1.0], "low": [1.0], "Px": [1.0]},
+            {},
+            "found 'date', 'open', 'high', 'low', 'Px'; declare it, for example columns: {close: Px}",
+        ),
+        (
             {"date": ["2020-01-02"], **ROW},
             {"columns": {"close": "Settle"}},
             "column 'Settle', declared for close, is not there; found 'date', 'open'",

@@ -184,6 +184,7 @@ def test_benchmark_measures_without_variance_are_undefined() -> None:
     assert beta(moving, flat) is None
     assert alpha(moving, flat) is None
     assert correlation(flat, moving) is None
+    assert correlation([2.7e154, -1.0], [0.0, 0.0]) is None, "one is too large to be squared, one is flat"
     assert information_ratio(moving, moving) is None
     assert tracking_error(moving, moving) == 0.0
     for measure in OVER_BENCHMARK:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from qtrader.errors import ConfigError
+from qtrader.errors import ConfigError, StrategyFailedError
 from qtrader.libraries.strategies import LIBRARY, BuyAndHoldStrategy, SMADualCrossStrategy
 from qtrader.services.strategy.protocol import Strategy, StrategySpec, load, specs_of
 
@@ -55,6 +55,16 @@ class TestParameters:
             ConfigError, match=r"^Dip has no parameter 'lookbak'; its parameters are levels, lookback$"
         ):
             Dip(lookbak=3)
+
+    def test_a_class_without_parameters_says_how_one_is_declared(self) -> None:
+        class Plain(Strategy):
+            window = 20
+
+        with pytest.raises(
+            ConfigError,
+            match=r"^Plain has no parameter 'window'; parameters are annotated: window: int = 10$",
+        ):
+            Plain(window=30)
 
     def test_a_class_variable_and_a_private_name_are_no_parameters(self) -> None:
         for name in ("kind", "_hidden"):
@@ -149,8 +159,20 @@ class TestLoading:
             "import something_that_is_missing\n", encoding="utf-8"
         )
         monkeypatch.syspath_prepend(str(tmp_path))
-        with pytest.raises(ModuleNotFoundError, match="something_that_is_missing"):
+        with pytest.raises(
+            StrategyFailedError,
+            match=r"importing module 'needs_what_is_missing' failed: .*something_that_is_missing",
+        ) as caught:
             load("needs_what_is_missing:X", {})
+        assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+    def test_a_module_with_a_mistake_in_its_text_is_the_strategys_failure(
+        self, tmp_path: Any, monkeypatch: Any
+    ) -> None:
+        (tmp_path / "cannot_be_parsed.py").write_text("def on_bar(:\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        with pytest.raises(StrategyFailedError, match=r"SyntaxError: .*\(cannot_be_parsed.py, line 1\)"):
+            load("cannot_be_parsed:X", {})
 
 
 class TestSpecs:
