@@ -1,7 +1,7 @@
 """Small markets and scripted strategies for tests that run the whole engine.
 
-Bars are given as rows (open, high, low, close) of consecutive sessions or hours of an exchange; a `Script` says
-which signals a strategy sends on which of its bars. Everything goes through the real engine.
+Bars are given as rows (open, high, low, close) of consecutive sessions or hours of an exchange; a `Script`
+says which signals a strategy sends on which of its bars. Everything goes through the real engine.
 """
 
 from __future__ import annotations

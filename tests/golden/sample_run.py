@@ -1,15 +1,15 @@
 """The golden run: half a year of the shipped prices, with as much happening as fits.
 
-Three symbols, two strategies, a split (AAPL, 2005-02-28), dividends (a special and a regular one of MSFT on one
-date), brackets, day orders that expire, limits, stops, stop-limits, shorts, reversals, fractions, refusals,
-commission, slippage, warmup.
+Three symbols, two strategies, a split (AAPL, 2005-02-28), dividends (a special and a regular one of MSFT on
+one date), brackets, day orders that expire, limits, stops, stop-limits, shorts, reversals, fractions,
+refusals, commission, slippage, warmup.
 
     PYTHONPATH=src:. python -m tests.golden.sample_run            prints the digest of the complete log
     PYTHONPATH=src:. python -m tests.golden.sample_run --write    writes sample_run.txt again
 
-`sample_run.txt` holds that digest and one line for each decision: when the bytes change, the diff of the lines
-says what changed. It is written again only for a change of what numbers mean, which the changelog then names. The
-run's id is given, so that neither the version nor this file's text is in the bytes.
+`sample_run.txt` holds that digest and one line for each decision: when the bytes change, the diff of the
+lines says what changed. It is written again only for a change of what numbers mean, which the changelog then
+names. The run's id is given, so that neither the version nor this file's text is in the bytes.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def describe(event: ValidatedEvent) -> str:  # noqa: PLR0911 - one line for each
         return f"update     {event.order_id} {event.status} {event.reason}" if is_news else ""
     if isinstance(event, FillEvent):
         flag = " ambiguous" if event.is_ambiguous else ""
-        return f"fill       {event.fill_id} {number(event.quantity)} at {number(event.price)} ({event.basis}){flag}"
+        traded = f"{number(event.quantity)} at {number(event.price)}"
+        return f"fill       {event.fill_id} {traded} ({event.basis}){flag}"
     if isinstance(event, LedgerEntryEvent):
         return f"ledger     {event.kind}: {event.description}"
     if isinstance(event, ConsolidatedPortfolioEvent):

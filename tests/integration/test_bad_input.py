@@ -74,8 +74,9 @@ def refused(run: Callable[[], Any], error: type[QTraderError], *parts: str) -> s
         ({"close": pl.Series([100.5, 101.5, 102.5], dtype=pl.Float32)}, ["close", "float32", "float64"]),
     ],
     ids=[
-        "missing column", "high below low", "low above open", "NaN", "negative price", "zero price", "negative volume",
-        "duplicate day", "unordered days", "no session", "text for prices", "lengths differ", "32-bit floats",
+        "missing column", "high below low", "low above open", "NaN", "negative price", "zero price",
+        "negative volume", "duplicate day", "unordered days", "no session", "text for prices",
+        "lengths differ", "32-bit floats",
     ],
 )  # fmt: skip
 def test_bad_bars_are_refused(columns: dict[str, Any], parts: list[str]) -> None:

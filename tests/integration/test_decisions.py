@@ -246,7 +246,7 @@ def test_who_buys_at_the_ex_dates_open_gets_no_dividend() -> None:
     "settings", [{"dividends": "cash"}, {"dividends": "reinvest", "reinvest_at": "pay_close"}]
 )
 def test_a_dividend_payable_after_the_last_bar_stays_receivable(settings: dict[str, str]) -> None:
-    """Nothing is known after the last close, so nothing happens then: no payment, no trade at an old price."""
+    """Nothing is known after the last close, so nothing happens then: no payment, no trade."""
     inputs = inputs_of(daily([flat(100)] * 4), actions=[dividend(2, "1.5", pay_date=date(2024, 2, 1))])
     results = run(inputs, StrategySpec(Script({0: [BUY]}), "s"), portfolio=settings)
     last = results.valuations[-1]

@@ -21,7 +21,7 @@ PRICE_KEYS = ("limit_price", "stop_price", "stop_loss", "take_profit")
 
 
 class Case(NamedTuple):
-    """`fills` are (purpose, price, is_ambiguous) of the row's bar; `status` is where the signal's order ends."""
+    """`fills` are (purpose, price, is_ambiguous) on the row; `status` is where the signal's order ends."""
 
     name: str
     wish: dict[str, Any]
@@ -197,7 +197,7 @@ def test_slippage_goes_against_the_trader_on_markets_and_stops_and_not_on_limits
 def test_one_of_two_entries_is_the_one_nearer_to_the_open(
     opened: float, price: float | None, is_mirrored: bool, is_stop_first: bool
 ) -> None:
-    """Entries that cancel each other come from outside: a subscriber publishes their orders on the first bar."""
+    """Such entries come from outside: a subscriber publishes their orders on the first bar."""
 
     def flip(value: float) -> Decimal:
         return Decimal(str(200 - value if is_mirrored else value))

@@ -210,7 +210,7 @@ def test_every_event_of_the_specification_reaches_who_subscribes_by_name_or_clas
         "fill": 1,
         "ValuationTriggerEvent": 3,
         "ConsolidatedPortfolioEvent": 3,
-        # Bars, slices, valuations and their triggers; deposit; signal, decision, order, two steps, fill and booking.
+        # Bars, slices, triggers, valuations; deposit; signal, decision, order, two steps, fill, booking.
         "*": 4 * 3 + 1 + 7,
     }
 

@@ -307,7 +307,7 @@ def test_a_signal_of_on_stop_is_an_error_that_names_the_strategy() -> None:
 
 @pytest.mark.parametrize("market_fill", ["same_close", "next_open"])
 def test_what_a_strategy_answers_after_the_last_bar_is_refused_and_no_error(market_fill: str) -> None:
-    """Fills and refusals of the last instant are handed out at the end; what comes back can no longer trade."""
+    """Fills and refusals of the last instant are handed out at the end; no answer can trade any more."""
 
     class Answering(Script):
         def on_fill(self, fill: FillEvent, context: qt.Context) -> None:

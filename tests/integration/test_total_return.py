@@ -19,8 +19,8 @@ import qtrader as qt
 from qtrader.engine.results import Results
 from qtrader.sample import SYMBOLS
 
-#: The identity's tolerance in the conventions. Shares are rounded to 1e-8 at each of at most 52 dividends, which
-#: is at most 2.6e-9 of 100 shares.
+#: The identity's tolerance in the conventions. Shares are rounded to 1e-8 at each of at most 52 dividends,
+#: which is at most 2.6e-9 of 100 shares.
 TOLERANCE = Decimal("1e-8")
 
 

@@ -116,7 +116,7 @@ def check_fills(results: Results) -> None:
 
 
 def check_books(results: Results) -> None:
-    """Check that entries sum to zero, and that equity is the ledger's cash and dividends due plus the marks."""
+    """Check that entries sum to zero, and that equity is the ledger's cash and dividends due plus marks."""
     cash = due = Decimal(0)
     for event in events(results, LedgerEntryEvent, ConsolidatedPortfolioEvent):
         if isinstance(event, LedgerEntryEvent):
@@ -131,7 +131,7 @@ def check_books(results: Results) -> None:
             marks = sum((position.market_value for position in event.positions), Decimal(0))
             assert event.cash == cash
             assert event.equity == cash + marks + due
-    state = [event for event in events(results, ConsolidatedPortfolioEvent)][-1]
+    state = events(results, ConsolidatedPortfolioEvent)[-1]
     for position in state.positions:
         assert position.market_value == round(position.quantity * position.market_price, 8)
 
@@ -290,7 +290,6 @@ def test_the_random_runs_do_what_they_are_for() -> None:
         "close",
         "expired",
         "canceled",
-        "triggered",
     ]
     assert [
         name for name in [*wanted, "split", "dividend_payment", "dividend_reinvestment"] if not counts[name]

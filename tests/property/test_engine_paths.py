@@ -1,7 +1,7 @@
-"""The tight loop and the full phases are one engine: whatever is listening, the log is the same to the byte.
+"""The tight loop and the full phases are one engine: whatever listens, the log is the same to the byte.
 
-A strategy alone gets quiet bars straight from the tape. A second listener, a step-by-step drive, or a strategy
-that also wants slices sends every instant through all phases instead.
+A strategy alone gets quiet bars straight from the tape. A second listener, a step-by-step drive, or a
+strategy that also wants slices sends every instant through all phases instead.
 """
 
 from __future__ import annotations

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 #: Members of a class that say nothing of what it does, or differ from run to run.
 _UNSTABLE = frozenset(
-    {"__dict__", "__doc__", "__firstlineno__", "__module__", "__static_attributes__", "__weakref__"}
+    {
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__dict__",
+        "__doc__",
+        "__firstlineno__",
+        "__module__",
+        "__static_attributes__",
+        "__weakref__",
+    }
 )
 #: Folders whose modules an installed version stands for.
 _INSTALLED = tuple(Path(folder) for folder in {sys.prefix, sys.base_prefix, sys.exec_prefix})
@@ -39,8 +50,8 @@ def strategy_digest(spec: StrategySpec, made: Any) -> str:
     """Digest a strategy: its id and symbols, the code that it runs, and what it holds before the run.
 
     Its code is its class's and, as functions and constants beside a class decide too, all modules of the user
-    that can be reached from there. Installed modules and QTrader's own are left to their versions. A class made
-    in a function or typed into an interpreter is told by its code and by what that closed over.
+    that can be reached from there. Installed modules and QTrader's own are left to their versions. A class
+    made in a function or typed into an interpreter is told by its code and by what that closed over.
     """
     cls = type(made)
     values = _text(vars(made)) if hasattr(made, "__dict__") else ""
@@ -75,7 +86,11 @@ def _module_name(value: Any) -> str:
 
 def _is_users(module: ModuleType | None) -> bool:
     """Tell a module of the user from an installed one; without a file it was typed in."""
-    if module is None or module.__name__ in sys.builtin_module_names or module.__name__ in sys.stdlib_module_names:
+    if (
+        module is None
+        or module.__name__ in sys.builtin_module_names
+        or module.__name__ in sys.stdlib_module_names
+    ):
         return False
     file = getattr(module, "__file__", None)
     if file is None:
@@ -98,7 +113,8 @@ def _source_of(thing: Any) -> str:
 
 
 def _code_text(code: CodeType) -> str:
-    return f"{code.co_code.hex()}{code.co_names!r}{_text(code.co_consts)}"
+    # Bytecode differs from one Python to the next; it stands in only for what was typed in without a file.
+    return _source_of(code) or f"{code.co_code.hex()}{code.co_names!r}{_text(code.co_consts)}"
 
 
 def _function_text(function: FunctionType) -> str:
@@ -112,7 +128,7 @@ def _function_text(function: FunctionType) -> str:
     return f"{_code_text(function.__code__)}{_text(function.__defaults__)}{_text(held)}"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str:  # noqa: PLR0911 - one line for each kind of value
     """Write a value without addresses, which differ from run to run."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{key!r}:{_text(item)}" for key, item in value.items()) + "}"

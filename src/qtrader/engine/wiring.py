@@ -59,6 +59,7 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str], ...] = (
     ("fill", "portfolio", "on_fill"),
     ("fill", "strategies", "on_fill"),
     ("ledger_entry", "account", "on_ledger_entry"),
+    ("ledger_entry", "execution", "on_ledger_entry"),
     ("valuation_trigger", "portfolio", "on_valuation_trigger"),
     ("consolidated_portfolio", "reporting", "on_consolidated_portfolio"),
 )

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from math import isqrt
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -49,6 +51,8 @@ COLUMNS: Final = (
     "cost_fraction",
 )
 
+#: Below this many decimals a ratio is taken literally: 0.333 may be meant.
+_SHORTEST_ROUNDED_RATIO: Final = 4
 _PRIORITY = {kind: place for place, kind in enumerate(SAME_DATE_ORDER)}
 _NEEDED = {
     ActionType.SPLIT: ("ratio",),
@@ -84,13 +88,39 @@ def _in_a_month(day: date) -> date:
     return date.fromordinal(day.toordinal() + 31)
 
 
-def unit_multiplier(action: CorporateActionEvent) -> Decimal | None:
-    """Return by how much an action multiplies the units held, or None if it does not."""
+def exact_ratio(ratio: Decimal) -> Fraction:
+    """Read a ratio as the fraction that it was rounded from, or literally where it was not rounded.
+
+    With n decimals a fraction is believed when it rounds to the ratio and its denominator is at most 10^((n
+    - 3) / 2): a ratio that means nothing of the kind comes so near to one by chance only once in a
+    thousand.
+    """
+    literal = Fraction(ratio)
+    decimals = -int(ratio.as_tuple().exponent)
+    if decimals < _SHORTEST_ROUNDED_RATIO:
+        return literal
+    candidate = literal.limit_denominator(max(1, isqrt(10 ** (decimals - 3))))
+    half_unit = Fraction(1, 2 * 10**decimals)
+    return candidate if abs(candidate - literal) <= half_unit else literal
+
+
+def unit_multiplier(action: CorporateActionEvent) -> Fraction | None:
+    """Return by how much an action multiplies the units held, or None if it does not; see `exact_ratio`."""
     if action.ratio is None:
         return None
     if action.action_type is ActionType.SPLIT:
-        return action.ratio
-    return 1 + action.ratio if action.action_type is ActionType.STOCK_DIVIDEND else None
+        return exact_ratio(action.ratio)
+    return 1 + exact_ratio(action.ratio) if action.action_type is ActionType.STOCK_DIVIDEND else None
+
+
+def times(value: Decimal, ratio: Fraction) -> Decimal:
+    """Multiply a Decimal with a fraction; exact wherever the product has an end."""
+    return value * ratio.numerator / ratio.denominator
+
+
+def per_unit(price: Decimal, ratio: Fraction) -> Decimal:
+    """Divide a price by the multiplier of units."""
+    return price * ratio.denominator / ratio.numerator
 
 
 def application_order(action: CorporateActionEvent) -> tuple[date, int, str, str]:

@@ -11,10 +11,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from qtrader.clock import to_epoch_us
-from qtrader.events.vocabulary import ActionType
+from qtrader.market.corporate_actions import per_unit, unit_multiplier
 from qtrader.market.prices import LastPrices
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from qtrader.events.events import CorporateActionEvent
     from qtrader.market.tape import Tape
 
@@ -29,7 +31,7 @@ class Marks:
         #: Whether the rows known by then are still to be counted: whoever looks does not always ask.
         self._is_behind = False
         #: Splits that no bar has closed after yet: symbol → (row of the last bar before, ratio).
-        self._fresh_splits: dict[str, tuple[int | None, Decimal]] = {}
+        self._fresh_splits: dict[str, tuple[int | None, Fraction]] = {}
 
     def look(self, instant_us: int) -> None:
         """Make the bars known that closed at or before an instant; looking back changes nothing."""
@@ -45,15 +47,16 @@ class Marks:
             self._prices.advance_to(known_rows)
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
-        """Divide a symbol's mark by the ratio of a split until its next bar has closed."""
+        """Divide a symbol's mark by the multiplier of a split or stock dividend, until its next bar."""
         # Nobody looks between instants with work: what had closed by the action's own instant counts.
         self.look(to_epoch_us(action.occurred_at))
         self._catch_up()
-        if action.action_type is not ActionType.SPLIT or action.ratio is None:
+        multiplier = unit_multiplier(action)
+        if multiplier is None:
             return
         row = self._prices.last_row(action.symbol, self._prices.known_rows)
         earlier = self._fresh_splits.get(action.symbol)
-        ratio = action.ratio * earlier[1] if earlier is not None and earlier[0] == row else action.ratio
+        ratio = multiplier * earlier[1] if earlier is not None and earlier[0] == row else multiplier
         self._fresh_splits[action.symbol] = (row, ratio)
 
     def mark(self, symbol: str) -> Decimal | None:
@@ -67,7 +70,7 @@ class Marks:
         if self._prices.last_row(symbol, self._prices.known_rows) != row:
             del self._fresh_splits[symbol]
             return price
-        return price / ratio
+        return per_unit(price, ratio)
 
     def _catch_up(self) -> None:
         if self._is_behind:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from qtrader.events.vocabulary import ActionType
+from qtrader.market.corporate_actions import per_unit, unit_multiplier
 from qtrader.market.prices import decimal_price
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from qtrader.events.events import CorporateActionEvent, PriceBarEvent
 
 
@@ -26,7 +28,7 @@ class StreamMarks:
     def __init__(self) -> None:
         self._closes: dict[str, float] = {}
         #: Ratios of the splits that no bar has closed after yet.
-        self._fresh_splits: dict[str, Decimal] = {}
+        self._fresh_splits: dict[str, Fraction] = {}
 
     def add(self, bar: PriceBarEvent) -> None:
         """Take in a bar that has closed."""
@@ -34,10 +36,11 @@ class StreamMarks:
         self._fresh_splits.pop(bar.symbol, None)
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
-        """Divide a symbol's mark by the ratio of a split until its next bar."""
-        if action.action_type is ActionType.SPLIT and action.ratio is not None:
+        """Divide a symbol's mark by the multiplier of a split or stock dividend, until its next bar."""
+        multiplier = unit_multiplier(action)
+        if multiplier is not None:
             earlier = self._fresh_splits.get(action.symbol)
-            self._fresh_splits[action.symbol] = action.ratio if earlier is None else action.ratio * earlier
+            self._fresh_splits[action.symbol] = multiplier if earlier is None else multiplier * earlier
 
     def mark(self, symbol: str) -> Decimal | None:
         """Return what one unit of a symbol is worth, or None before its first bar."""
@@ -45,4 +48,4 @@ class StreamMarks:
         if close is None:
             return None
         ratio = self._fresh_splits.get(symbol)
-        return decimal_price(close) if ratio is None else decimal_price(close) / ratio
+        return decimal_price(close) if ratio is None else per_unit(decimal_price(close), ratio)

@@ -44,11 +44,11 @@ def test_process_bar_returns_each_instant_and_then_none() -> None:
 
 def test_an_engine_that_an_error_broke_off_goes_no_further() -> None:
     def broken(_order: object) -> None:
-        raise ValueError("no")
+        raise ValueError
 
     engine = engine_of(INPUTS, SPEC)
     engine.bus.subscribe("order", broken)
-    with pytest.raises(QTraderError, match="ValueError: no"):
+    with pytest.raises(QTraderError, match="ValueError"):
         engine.process_bar()
     engine.bus.unsubscribe("order", broken)
     with pytest.raises(QTraderError, match="an error broke this run off"):

@@ -28,7 +28,7 @@ def test_without_warmup_everything_trades() -> None:
 
 
 def test_without_a_start_the_first_bars_are_the_warmup() -> None:
-    """Trading starts after the third close of whichever symbol has it first: London closes before New York."""
+    """Trading starts after the third close of whoever has it first: London closes before New York."""
     inputs = cut_for_warmup(DATA, RunSettings(warmup_bars=3))
     assert len(inputs.data.tape) == 20
     assert from_epoch_us(inputs.trading_starts_us).isoformat() == f"{session(2)}T16:30:00+00:00"

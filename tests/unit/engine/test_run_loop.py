@@ -29,7 +29,7 @@ from qtrader.services.strategy.protocol import StrategySpec
 
 
 def test_an_instant_goes_through_its_phases_in_order() -> None:
-    """On the third day a split and a dividend take effect, a bracket's target fills and a day order expires."""
+    """On the third day a split and a dividend take effect, a target fills and a day order expires."""
     day_limit = {**BUY, "order_type": "limit", "limit_price": 50, "time_in_force": "day"}
     inputs = inputs_of(
         daily([flat(100), flat(100), (50, 60, 50, 55), flat(55)]), actions=[split(2, "2"), dividend(2, "1")]
@@ -102,13 +102,11 @@ def test_one_bar_is_one_object_for_all_who_get_it() -> None:
 
 def test_a_listener_that_raises_is_named() -> None:
     def broken(_bar: Any) -> None:
-        raise ValueError("no")
+        raise ValueError
 
     engine = engine_of(inputs_of(daily([flat(1)] * 3)), StrategySpec(Script({}), "s"))
     engine.bus.subscribe("bar", broken)
-    with pytest.raises(
-        HandlerError, match=r"broken failed on the bar event for X of 2024-01-02.*ValueError: no"
-    ):
+    with pytest.raises(HandlerError, match=r"broken failed on the bar event for X of 2024-01-02.*ValueError"):
         engine.run()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
@@ -151,4 +152,4 @@ def test_multipliers() -> None:
         ("A", "2020-01-04", "cash_dividend", None, "1"),
     ]
     actions = actions_from_rows(COLUMNS[:5], rows, "rows")
-    assert [unit_multiplier(action) for action in actions] == [Decimal("0.1"), Decimal("1.05"), None]
+    assert [unit_multiplier(action) for action in actions] == [Fraction(1, 10), Fraction(21, 20), None]

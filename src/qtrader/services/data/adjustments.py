@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import StrEnum
+from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
 
@@ -20,7 +21,7 @@ import numpy as np
 from qtrader.errors import DataError
 from qtrader.events.events import CorporateActionEvent
 from qtrader.events.vocabulary import ActionType
-from qtrader.market.corporate_actions import unit_multiplier
+from qtrader.market.corporate_actions import per_unit, times, unit_multiplier
 from qtrader.market.tape import Floats, Longs
 from qtrader.services.data.source import DividendBasis, PriceBasis
 
@@ -57,7 +58,7 @@ def signal_factor(
     factor = np.ones(rows)
     if mode is SignalPrices.RAW:
         return factor
-    product, yielded = Decimal(1), 1.0
+    product, yielded = Fraction(1), 1.0
     for instant_us, together in groupby(actions, key=itemgetter(0)):
         row = int(np.searchsorted(opened_at_us, instant_us, side="left"))
         if row == rows:
@@ -114,7 +115,7 @@ def rebase_dividends(
     if is_wanted_as_paid == (dividends is DividendBasis.AS_PAID):
         return list(actions)
     rebased: list[CorporateActionEvent] = []
-    later = Decimal(1)
+    later = Fraction(1)
     with localcontext(prec=50):
         # Backwards: `later` is the product of the splits after the dividend; those of its date come before
         # it.
@@ -125,7 +126,7 @@ def rebase_dividends(
             if action.amount is None or later == 1:
                 rebased.append(action)
                 continue
-            amount = action.amount * later if is_wanted_as_paid else action.amount / later
+            amount = times(action.amount, later) if is_wanted_as_paid else per_unit(action.amount, later)
             rounded = amount.quantize(_AMOUNT_STEP, ROUND_HALF_EVEN).normalize()
             rebased.append(msgspec.structs.replace(action, amount=rounded))
     return rebased[::-1]

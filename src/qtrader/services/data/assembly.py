@@ -36,6 +36,7 @@ from qtrader.services.data.loading import Series, price_basis
 from qtrader.services.data.report import LoadReport, SeriesReport
 from qtrader.services.data.source import DataSource, DividendBasis, PriceBasis
 from qtrader.services.data.timestamps import local_days
+from qtrader.services.data.undeclared import undeclared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +86,9 @@ def assemble(
     instruments: list[Instrument] = []
     reports: list[SeriesReport] = []
     for part in parts:
+        found.notes.extend(
+            undeclared(part.source, part.name, [one for each in part.series.values() for one in each])
+        )
         for symbol, series in part.series.items():
             reports.extend(entry.report for entry in series)
             found.notes.extend(note for entry in series for note in entry.notes)

@@ -22,6 +22,14 @@ _SPELLINGS = {
     "close": ("close", "c", "close_price"),
     "volume": ("volume", "vol", "v"),
 }
+_ADJUSTED_CLOSE = (
+    "adj_close",
+    "adjclose",
+    "adjusted_close",
+    "adjustedclose",
+    "close_adjusted",
+    "adj_close_price",
+)
 _REQUIRED = ("time", "open", "high", "low", "close")
 
 
@@ -65,9 +73,15 @@ def find_columns(names: Sequence[str], source: DataSource, place: Place) -> Foun
         )
     detected = ", ".join(f"{field} = {name!r}" for field, name in columns.items() if field not in declared)
     unused = [name for name in names if name not in columns.values()]
-    notes = [f"{place.name}: columns detected: {detected}"] if detected else []
+    notes = [f"{place.label}: columns detected: {detected}"] if detected else []
     if unused:
-        notes.append(f"{place.name}: columns not used: {_listed(unused)}")
+        notes.append(f"{place.label}: columns not used: {_listed(unused)}")
+    notes.extend(
+        f"{place.label}: column {name!r} is ignored: close is {columns['close']!r} as it stands; "
+        "declare preset or prices to say what it includes"
+        for name in unused
+        if _normal(name).replace(".", "_") in _ADJUSTED_CLOSE
+    )
     return Found(columns, None, tuple(notes))
 
 

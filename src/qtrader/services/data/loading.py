@@ -203,14 +203,15 @@ def _load_symbol(
     is_reversed = is_descending(times.values[kept])
     if is_reversed:
         kept = kept[::-1]
-        notes = (*notes, f"{place.name}: {symbol}: the rows run backwards in time and were reversed")
+        notes = (*notes, f"{place.label}: {symbol}: the rows run backwards in time and were reversed")
     rows, times, bars = rows[kept], times.take(kept), widened.take(kept)
     refuse_disorder(times.values, rows, explain)
-    interval, interval_notes = interval_of(times, source, f"{place.name}: {symbol}")
-    opened, closed = spans_of(times, interval, source, job.bar_label, f"{place.name}: {symbol}")
+    series = f"{place.name}: {symbol}"
+    interval, interval_notes = interval_of(times, source, series, f"{place.label}: {symbol}")
+    opened, closed = spans_of(times, interval, source, job.bar_label, series)
     report = SeriesReport(
         source=job.name,
-        place=place.name,
+        place=place.label,
         symbol=symbol,
         interval=interval,
         rows_read=len(keep),

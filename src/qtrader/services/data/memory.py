@@ -18,7 +18,7 @@ from qtrader.services.data.loading import symbol_of_file
 from qtrader.services.data.readers import expand_paths, read_file
 from qtrader.services.data.selection import Day, Opener, Selection, wanted_symbols
 from qtrader.services.data.service import DataService
-from qtrader.services.data.source import DataSource, DataSources, declare_source
+from qtrader.services.data.source import DataSource, DataSources, declare_source, shown_path
 
 #: What `SampleData`-like objects say of their bars.
 _SAMPLE_FACTS = ("calendar", "currency", "interval", "prices")
@@ -89,7 +89,10 @@ def _openers(data: Any, source: DataSource, name: str) -> Sequence[Opener]:
     ):
         paths = [Path(data)] if isinstance(data, (str, Path)) else [Path(entry) for entry in data]
         files = expand_paths(paths, _as_is)
-        return [(symbol_of_file(file, source), partial(read_file, file, source)) for file in files]
+        return [
+            (symbol_of_file(file, source), partial(read_file, file, source, shown_path(file, Path())))
+            for file in files
+        ]
     if not is_tabular(data):
         msg = (
             f"{name}: cannot read a {type(data).__module__}.{type(data).__name__}; allowed are Polars and "

@@ -64,8 +64,8 @@ def _format_of(path: Path) -> Format | None:
     return Format.CSV if name.endswith(_CSV_SUFFIXES) else None
 
 
-def read_file(path: Path, source: DataSource) -> Iterator[Table]:
-    """Read one file as the source declares it.
+def read_file(path: Path, source: DataSource, shown: str = "") -> Iterator[Table]:
+    """Read one file as the source declares it; `shown` names it in notes.
 
     Raises:
         DataError: the file is missing, empty, damaged or of an unknown format.
@@ -80,9 +80,9 @@ def read_file(path: Path, source: DataSource) -> Iterator[Table]:
         raise DataError(msg)
     try:
         if wanted is Format.PARQUET:
-            yield Table(pl.read_parquet(path), Place(str(path)))
+            yield Table(pl.read_parquet(path), Place(str(path), shown=shown))
         else:
-            yield from _read_csv(path, source)
+            yield from _read_csv(path, source, shown)
     except FileNotFoundError:
         msg = f"{path}: no such file"
         raise DataError(msg) from None
@@ -91,11 +91,11 @@ def read_file(path: Path, source: DataSource) -> Iterator[Table]:
         raise DataError(msg) from error
 
 
-def _read_csv(path: Path, source: DataSource) -> Iterator[Table]:
+def _read_csv(path: Path, source: DataSource, shown: str) -> Iterator[Table]:
     if source.preset == "yfinance":
         head = _first_lines(path, source, 3)
         if len(head) == 3 and head[0][:1] == ["Price"] and head[1][:1] == ["Ticker"]:
-            yield from _read_yfinance_csv(path, source, head)
+            yield from _read_yfinance_csv(path, source, head, shown)
             return
     header = next((variant.header for variant in PRESETS.get(source.preset or "", ()) if variant.header), ())
     if header and not _has_header(path, source, header):
@@ -106,10 +106,14 @@ def _read_csv(path: Path, source: DataSource) -> Iterator[Table]:
                 f"{', '.join(header)}"
             )
             raise DataError(msg)
-        yield Table(frame.rename(dict(zip(frame.columns, header, strict=True))), Place(str(path), 1))
+        yield Table(
+            frame.rename(dict(zip(frame.columns, header, strict=True))), Place(str(path), 1, shown=shown)
+        )
         return
     frame = _csv(path, source)
-    yield Table(frame.rename({name: name.strip() for name in frame.columns}), Place(str(path), 2))
+    yield Table(
+        frame.rename({name: name.strip() for name in frame.columns}), Place(str(path), 2, shown=shown)
+    )
 
 
 def _csv(path: Path, source: DataSource, *, has_header: bool = True, skip: int = 0) -> pl.DataFrame:
@@ -140,7 +144,7 @@ def _has_header(path: Path, source: DataSource, header: tuple[str, ...]) -> bool
     return bool(head) and head[0][:1] == [header[0]]
 
 
-def _read_yfinance_csv(path: Path, source: DataSource, head: list[list[str]]) -> Iterator[Table]:
+def _read_yfinance_csv(path: Path, source: DataSource, head: list[list[str]], shown: str) -> Iterator[Table]:
     # yfinance's frame written by to_csv: a line of prices, a line of tickers, a line with the index's name.
     time = head[2][0] or "Date"
     frame = _csv(path, source, has_header=False, skip=3)
@@ -155,9 +159,9 @@ def _read_yfinance_csv(path: Path, source: DataSource, head: list[list[str]]) ->
         if empty.any() and len(tickers) > 1:
             yield Table(
                 part.filter(~empty),
-                Place(f"{path} [{ticker}]"),
+                Place(f"{path} [{ticker}]", shown=f"{shown or path} [{ticker}]"),
                 ticker,
-                (f"{path}: {int(empty.sum())} dates without any price of {ticker} are left out",),
+                (f"{shown or path}: {int(empty.sum())} dates without any price of {ticker} are left out",),
             )
         else:
-            yield Table(part, Place(str(path), 4), ticker)
+            yield Table(part, Place(str(path), 4, shown=shown), ticker)

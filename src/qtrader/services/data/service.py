@@ -62,6 +62,7 @@ class DataService:
         self._run_id = run_id
         self._signal_prices = SignalPrices(signal_prices)
         self._loaded: dict[str, LoadedData] = {}
+        self._streamed_until_us: int | None = None
 
     def load(
         self, symbols: Iterable[str] | None = None, start: Day | None = None, end: Day | None = None
@@ -126,8 +127,16 @@ class DataService:
             bars = tape.bars(tape.rows_closed_by(after_us), tape.rows_closed_by(until_us), self._run_id)
             events.extend(((1, bar.closed_at_us, symbol), bar) for bar in bars)
         events.sort(key=lambda entry: entry[0])
+        if not events:
+            return 0
+        begins, ends = (to_epoch_us(event.occurred_at) for event in (events[0][1], events[-1][1]))
+        if self._streamed_until_us is not None and begins < self._streamed_until_us:
+            until = from_epoch_us(self._streamed_until_us)
+            msg = f"{session!s} cannot be streamed: everything up to {until.isoformat()} is streamed already"
+            raise DataError(f"{msg}; stream sessions in order, each once, or make another DataService")
         for _key, event in events:
             self._event_bus.publish(event)
+        self._streamed_until_us = ends
         return len(events)
 
     def _published(self, action: CorporateActionEvent, instant_us: int) -> CorporateActionEvent:
@@ -149,7 +158,10 @@ class DataService:
 
     def _openers(self, source: DataSource) -> list[Opener]:
         files = expand_paths(source.path, self._config.resolve)
-        return [(symbol_of_file(file, source), partial(read_file, file, source)) for file in files]
+        return [
+            (symbol_of_file(file, source), partial(read_file, file, source, self._config.shown(file)))
+            for file in files
+        ]
 
     def _actions(self, name: str) -> list[CorporateActionEvent]:
         source = self._config.sources[name]

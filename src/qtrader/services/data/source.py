@@ -35,6 +35,7 @@ from qtrader.services.data.presets import PRESETS
 
 #: What a path may begin with to name the prices that ship with QTrader, for example `sample:bars.parquet`.
 SAMPLE_PREFIX = "sample:"
+_SAMPLE_FOLDER = Path(__file__).parents[2] / "sample"
 
 
 class Format(StrEnum):
@@ -222,18 +223,37 @@ class DataSource(_Frozen):
 
 
 class DataSources(_Frozen):
-    """The sources of a project by name; relative paths start from `folder`."""
+    """The sources of a project by name; relative paths start from `folder`, and are shown from there."""
 
     sources: dict[str, DataSource]
     folder: Path = Field(default=Path(), exclude=True)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is declared; from where it is shown makes no difference."""
+        return isinstance(other, DataSources) and self.sources == other.sources
+
+    __hash__ = None  # type: ignore[assignment]  # sources are a dict
 
     def resolve(self, path: Path) -> Path:
         """Return where a declared path leads."""
         text = str(path)
         if text.startswith(SAMPLE_PREFIX):
-            return Path(__file__).parents[2] / "sample" / text.removeprefix(SAMPLE_PREFIX)
+            return _SAMPLE_FOLDER / text.removeprefix(SAMPLE_PREFIX)
         expanded = path.expanduser()
         return expanded if expanded.is_absolute() else self.folder / expanded
+
+    def shown(self, path: Path) -> str:
+        """Name a file the same on every machine; see `shown_path`."""
+        return shown_path(path, self.folder)
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """Name a path for what a run leaves behind: `sample:…`, from `folder` on, or as it is given elsewhere."""
+    if path.is_relative_to(_SAMPLE_FOLDER):
+        return SAMPLE_PREFIX + path.relative_to(_SAMPLE_FOLDER).as_posix()
+    # Without normalising, so that a declared `../data` comes out as it went in.
+    whole, start = path.absolute(), folder.absolute()
+    return whole.relative_to(start).as_posix() if whole.is_relative_to(start) else path.as_posix()
 
 
 def load_sources_config(path: str | Path) -> DataSources:

@@ -16,8 +16,16 @@ from qtrader.services.data.source import BarLabel, DataSource
 from qtrader.services.data.timestamps import BarTimes
 
 
-def interval_of(times: BarTimes, source: DataSource, series: str) -> tuple[str, tuple[str, ...]]:
+def interval_of(
+    times: BarTimes, source: DataSource, series: str, shown: str = ""
+) -> tuple[str, tuple[str, ...]]:
     """Return the interval of bars, declared or detected, and what to note about it.
+
+    Args:
+        times: when the bars are.
+        source: what is declared.
+        series: what errors call the bars.
+        shown: what notes call them; empty: as `series`.
 
     Raises:
         DataError: the bars are closer together than the declared interval.
@@ -50,7 +58,7 @@ def interval_of(times: BarTimes, source: DataSource, series: str) -> tuple[str, 
         )
         raise ConfigError(msg)
     name = interval_name(usual)
-    return name, (f"{series}: interval detected: {name}",)
+    return name, (f"{shown or series}: interval detected: {name}",)
 
 
 def spans_of(

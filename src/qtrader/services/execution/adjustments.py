@@ -9,9 +9,11 @@ sell stop down, sell limit and buy stop up.
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from qtrader.events.vocabulary import OrderType, Side
+from qtrader.market.corporate_actions import per_unit, times
 from qtrader.market.instruments import (
     Instrument,
     round_limit_price,
@@ -24,20 +26,20 @@ from qtrader.services.execution.orders import Terms
 _FINEST_TICK: Final = Decimal("0.00000001")
 
 
-def split_terms(terms: Terms, side: Side, ratio: Decimal, instrument: Instrument) -> Terms:
-    """Return an order's numbers after a split of `ratio` new units per old unit.
+def split_terms(terms: Terms, side: Side, ratio: Fraction, instrument: Instrument) -> Terms:
+    """Return an order's numbers after a split into `ratio` new units per old unit.
 
     What is left to fill and what was filled are each rounded towards zero to the quantity step.
     """
-    leaves = round_quantity((terms.quantity - terms.filled_quantity) * ratio, instrument.quantity_step)
-    filled = round_quantity(terms.filled_quantity * ratio, instrument.quantity_step)
+    leaves = round_quantity(times(terms.quantity - terms.filled_quantity, ratio), instrument.quantity_step)
+    filled = round_quantity(times(terms.filled_quantity, ratio), instrument.quantity_step)
     tick = instrument.tick_size or _FINEST_TICK
     limit, stop = terms.limit_price, terms.stop_price
     return Terms(
         quantity=leaves + filled,
         filled_quantity=filled,
-        limit_price=None if limit is None else round_limit_price(limit / ratio, side, tick),
-        stop_price=None if stop is None else round_stop_price(stop / ratio, side, tick),
+        limit_price=None if limit is None else round_limit_price(per_unit(limit, ratio), side, tick),
+        stop_price=None if stop is None else round_stop_price(per_unit(stop, ratio), side, tick),
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from qtrader.events.vocabulary import Side
+from qtrader.market.corporate_actions import times
 from qtrader.market.instruments import round_quantity
 from qtrader.money import ZERO
 
@@ -37,15 +39,20 @@ class NetPositions:
             self._quantities.pop(key, None)
         return before < 0 if is_purchase else before > 0
 
-    def apply_split(self, symbol: str, ratio: Decimal, quantity_step: Decimal) -> None:
-        """Multiply a symbol's positions by a split's ratio, rounded towards zero to the step."""
-        for key, quantity in list(self._quantities.items()):
-            if key[1] == symbol:
-                after = round_quantity(quantity * ratio, quantity_step)
-                if after:
-                    self._quantities[key] = after
-                else:
-                    del self._quantities[key]
+    def apply_split(self, symbol: str, ratio: Fraction) -> None:
+        """Multiply a symbol's positions; what is paid out in cash comes off by `move`."""
+        for (strategy_id, held), quantity in list(self._quantities.items()):
+            if held == symbol:
+                self.move(strategy_id, symbol, times(quantity, ratio) - quantity)
+
+    def move(self, strategy_id: str, symbol: str, quantity: Decimal) -> None:
+        """Change a position by a signed quantity, to 1e-8."""
+        key = (strategy_id, symbol)
+        after = round_quantity(self._quantities.get(key, ZERO) + quantity)
+        if after:
+            self._quantities[key] = after
+        else:
+            self._quantities.pop(key, None)
 
     def reducible(self, strategy_id: str, symbol: str, side: Side) -> Decimal:
         """Return how much an order of this side can close: the long for a sell, the short for a buy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from qtrader.clock import from_epoch_us
@@ -86,9 +87,9 @@ def triggered(order: WorkingOrder, match: TriggerMatch) -> str:
     return f"stop reached; the limit order{limit} rests {until(order)}{doubt}"
 
 
-def split(ratio: Decimal) -> str:
+def split(ratio: Fraction) -> str:
     """Name a split."""
-    return f"split of {_text(ratio)} for 1"
+    return f"split of {ratio.numerator} for {ratio.denominator}"
 
 
 def dividend(amount: Decimal, currency: str) -> str:

@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.base import BaseEvent
-from qtrader.events.events import CorporateActionEvent, FillEvent, OrderEvent, PriceBarEvent
+from qtrader.events.events import CorporateActionEvent, FillEvent, LedgerEntryEvent, OrderEvent, PriceBarEvent
 from qtrader.events.identity import Origin
-from qtrader.events.vocabulary import ActionType, OrderStatus, OrderType, TimeInForce
+from qtrader.events.vocabulary import ActionType, LedgerKind, OrderStatus, OrderType, TimeInForce
+from qtrader.market.corporate_actions import unit_multiplier
 from qtrader.market.instruments import Instrument
 from qtrader.services.execution import messages
 from qtrader.services.execution.acceptance import refusal
@@ -34,6 +36,10 @@ from qtrader.services.execution.orders import OpenOrder, OrderLifeError, Working
 from qtrader.services.execution.settings import ExecutionSettings
 
 _DAY: Final = TimeInForce.DAY
+
+
+#: Bookings that move units without a fill; splits are followed by their action, which comes first.
+_MOVES_WITHOUT_ORDER = frozenset({LedgerKind.CASH_IN_LIEU, LedgerKind.DIVIDEND_REINVESTMENT})
 
 
 class ExecutionService:
@@ -194,9 +200,10 @@ class ExecutionService:
                 self._desk.end(order, OrderStatus.EXPIRED, Reason.SESSION_CLOSED, text, now)
 
     def on_corporate_action(self, event: CorporateActionEvent) -> None:
-        """Adjust orders at work to a split or a cash dividend; other actions leave them as they are."""
-        if event.action_type is ActionType.SPLIT and event.ratio is not None:
-            self._apply_split(event.symbol, event.ratio, event.occurred_at)
+        """Adjust orders at work to a split, a stock dividend or a cash dividend, and to nothing else."""
+        multiplier = unit_multiplier(event)
+        if multiplier is not None:
+            self._apply_split(event.symbol, multiplier, event.occurred_at)
         elif event.action_type is ActionType.CASH_DIVIDEND and event.amount is not None:
             self._apply_dividend(event.symbol, event.amount, event.currency, event.occurred_at)
 
@@ -253,11 +260,19 @@ class ExecutionService:
         if is_smaller:
             desk.shrink_reductions(event.strategy_id, event.symbol, now)
 
-    def _apply_split(self, symbol: str, ratio: Decimal, now: datetime) -> None:
+    def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:
+        """Follow positions that change without an order: reinvested dividends, cash in lieu."""
+        if entry.kind not in _MOVES_WITHOUT_ORDER or entry.strategy_id is None or entry.symbol is None:
+            return
+        for posting in entry.postings:
+            if posting.quantity is not None:
+                self._desk.positions.move(entry.strategy_id, entry.symbol, posting.quantity)
+
+    def _apply_split(self, symbol: str, ratio: Fraction, now: datetime) -> None:
         if ratio == 1:
             return
         instrument = self._instrument(symbol)
-        self._desk.positions.apply_split(symbol, ratio, instrument.quantity_step)
+        self._desk.positions.apply_split(symbol, ratio)
         cause = messages.split(ratio)
         for order in self._working_in(symbol):
             if order.is_done:

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from math import isqrt
-from typing import Final
 
 import msgspec
 
 from qtrader.errors import AccountingError
 from qtrader.events.events import CorporateActionEvent
 from qtrader.events.vocabulary import ActionType
+from qtrader.market.corporate_actions import exact_ratio
 from qtrader.money import MONEY_CONTEXT, ZERO, quantize
 from qtrader.services.portfolio.lot_tracker import QUANTITY_SCALE
-
-#: Below this many decimals a ratio is taken literally: 0.333 may be meant.
-_SHORTEST_ROUNDED_RATIO: Final = 4
 
 
 class PendingDividend(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -42,22 +38,6 @@ class PendingDividend(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fiel
     symbol: str
     amount: Decimal
     is_reinvested: bool
-
-
-def exact_ratio(ratio: Decimal) -> Fraction:
-    """Read a ratio as the fraction that it was rounded from, or literally where it was not rounded.
-
-    With n decimals a fraction is believed when it rounds to the ratio and its denominator is at most 10^((n
-    - 3) / 2): a ratio that means nothing of the kind comes so near to one by chance only once in a
-    thousand.
-    """
-    literal = Fraction(ratio)
-    decimals = -int(ratio.as_tuple().exponent)
-    if decimals < _SHORTEST_ROUNDED_RATIO:
-        return literal
-    candidate = literal.limit_denominator(max(1, isqrt(10 ** (decimals - 3))))
-    half_unit = Fraction(1, 2 * 10**decimals)
-    return candidate if abs(candidate - literal) <= half_unit else literal
 
 
 def split_ratio(action: CorporateActionEvent) -> Fraction:
@@ -79,13 +59,6 @@ def split_ratio(action: CorporateActionEvent) -> Fraction:
 def quantity_in_lieu(quantity: Decimal, quantity_step: Decimal) -> Decimal:
     """Return the part of a position, with its sign, that lies below the instrument's quantity step."""
     return quantity % quantity_step
-
-
-def price_before_split(price: Decimal, ratio: Fraction) -> Decimal:
-    """Undo a split in a price."""
-    return MONEY_CONTEXT.divide(
-        MONEY_CONTEXT.multiply(price, Decimal(ratio.numerator)), Decimal(ratio.denominator)
-    )
 
 
 def dividend_per_unit(action: CorporateActionEvent, base_currency: str) -> Decimal:

@@ -13,10 +13,11 @@ from fractions import Fraction
 from qtrader.events.codec import canonical_decimal
 from qtrader.events.events import CorporateActionEvent
 from qtrader.events.vocabulary import ActionType, LedgerKind
+from qtrader.market.corporate_actions import times
 from qtrader.money import ZERO
 from qtrader.services.account import Mark, mark_of
 from qtrader.services.portfolio.books import Books
-from qtrader.services.portfolio.corporate_actions import price_before_split, quantity_in_lieu, split_ratio
+from qtrader.services.portfolio.corporate_actions import quantity_in_lieu, split_ratio
 from qtrader.services.portfolio.journal import Journal, entry_id
 from qtrader.services.portfolio.ledger import split_postings, trade_postings
 from qtrader.services.portfolio.lot_tracker import scaled_quantity
@@ -66,7 +67,7 @@ class Splits:
         after = scaled_quantity(before, ratio)
         if not after:
             # Less than 1e-8 would be left: the whole position is sold at the price before the split.
-            self._pay(action, strategy_id, before, price_before_split(mark_of(self._mark, symbol), ratio))
+            self._pay(action, strategy_id, before, times(mark_of(self._mark, symbol), ratio))
             return
         in_lieu = price = ZERO
         if not self._settings.holds_fractions:

@@ -175,7 +175,7 @@ class Context:
 
     @property
     def positions(self) -> tuple[PositionView, ...]:
-        """This strategy's open positions, by symbol."""
+        """Open positions of this strategy, by symbol."""
         account = self._account()
         held = sorted(each.symbol for each in account.positions(self.strategy_id))
         return tuple(self.position(symbol) for symbol in held)

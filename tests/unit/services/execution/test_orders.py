@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -104,18 +105,18 @@ def price(text: str) -> Decimal | None:
 def test_a_split(row: str) -> None:
     side, limit, stop, ratio, quantity, expected = (cell.strip() for cell in row.split("|"))
     terms = Terms(Decimal(quantity), Decimal(0), price(limit), price(stop))
-    after = split_terms(terms, Side(side), Decimal(ratio), AAPL)
+    after = split_terms(terms, Side(side), Fraction(ratio), AAPL)
     assert [after.quantity, after.limit_price, after.stop_price] == [price(x) for x in expected.split()]
 
 
 def test_a_split_of_a_partly_filled_order_keeps_both_parts() -> None:
-    after = split_terms(Terms(Decimal(100), Decimal(40), None, None), Side.BUY, Decimal(2), AAPL)
+    after = split_terms(Terms(Decimal(100), Decimal(40), None, None), Side.BUY, Fraction(2), AAPL)
     assert (after.quantity, after.filled_quantity) == (200, 80)
 
 
 def test_without_a_tick_a_split_price_still_ends() -> None:
     untick = Instrument(symbol="X", tick_size=None)
-    after = split_terms(Terms(Decimal(1), Decimal(0), Decimal(100), None), Side.BUY, Decimal(3), untick)
+    after = split_terms(Terms(Decimal(1), Decimal(0), Decimal(100), None), Side.BUY, Fraction(3), untick)
     assert after.limit_price == Decimal("33.33333333")
 
 
@@ -156,11 +157,15 @@ def test_net_positions_say_what_can_be_closed() -> None:
     assert positions.reducible("sma", "AAPL", Side.SELL) == 60
     assert positions.reducible("sma", "AAPL", Side.BUY) == 0
     assert positions.reducible("other", "AAPL", Side.SELL) == 0
-    positions.apply_split("AAPL", Decimal("1.51"), Decimal(1))
+    positions.apply_split("AAPL", Fraction(151, 100))
+    assert positions.reducible("sma", "AAPL", Side.SELL) == Decimal("90.6")
+    positions.move("sma", "AAPL", Decimal("-0.6"))  # paid out in cash
     assert positions.reducible("sma", "AAPL", Side.SELL) == 90
     assert positions.apply_fill("sma", "AAPL", Side.SELL, Decimal(100))
     assert positions.reducible("sma", "AAPL", Side.BUY) == 10
-    positions.apply_split("AAPL", Decimal("0.05"), Decimal(1))
+    positions.apply_split("AAPL", Fraction(1, 3))
+    assert positions.reducible("sma", "AAPL", Side.BUY) == Decimal("3.33333333")
+    positions.move("sma", "AAPL", Decimal("3.33333333"))
     assert positions.reducible("sma", "AAPL", Side.BUY) == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,13 @@ class Desk:
     """Send signals; `orders`, `decisions` and `refusals` hold what came of them."""
 
     def __init__(
-        self, cash: str = "100000", *, step: str = "1", trading_starts_day: int | None = None, **rules: Any
+        self,
+        cash: str = "100000",
+        *,
+        step: str = "1",
+        trading_starts_day: int | None = None,
+        is_member: Callable[[str, int], bool] | None = None,
+        **rules: Any,
     ) -> None:
         self.ledger = Ledger(cash, AAPL="100", MSFT="50", IBM="100")
         self.published = Recorder()
@@ -37,6 +44,7 @@ class Desk:
             origin=Origin(RUN_ID, "risk_service"),
             account=self.ledger.account,
             instrument=instrument,
+            base_currency="USD",
         )
         self.manager = ManagerService(
             publish=self.published,
@@ -47,6 +55,7 @@ class Desk:
             scale_in=policy.scale_in,
             proceeds_fund_same_instant=policy.proceeds_fund_same_instant,
             trading_starts_us=-(2**63) if trading_starts_day is None else at_us(trading_starts_day),
+            is_member=is_member,
         )
         self._sent = 0
 

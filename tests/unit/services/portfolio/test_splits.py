@@ -10,7 +10,7 @@ import pytest
 
 from qtrader.errors import AccountingError
 from qtrader.events.vocabulary import ActionType, LedgerKind
-from qtrader.services.portfolio.corporate_actions import exact_ratio
+from qtrader.market.corporate_actions import exact_ratio
 
 D = Decimal
 

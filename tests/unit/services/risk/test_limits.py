@@ -101,6 +101,20 @@ def test_a_check_that_does_not_apply_says_why_and_bounds_nothing(found: Checked,
     assert (found.check.detail, found.largest_quantity, found.check.value) == (detail, None, None)
 
 
+def test_a_currency_that_is_not_the_accounts_leaves_no_quantity() -> None:
+    assert limits.currency("BMW", "USD", "USD") is None
+    found = limits.currency("BMW", "EUR", "USD")
+    assert found is not None
+    assert (found.check.name, found.check.verdict, found.largest_quantity) == (
+        "currency",
+        CheckVerdict.FAIL,
+        0,
+    )
+    assert found.check.detail == (
+        "BMW is in EUR, the account is in USD; currencies are not converted yet"
+    )
+
+
 def test_shorts_are_allowed_or_not() -> None:
     allowed = limits.short_sale(proposal(is_short=True), is_allowed=True)
     refused = limits.short_sale(proposal(is_short=True), is_allowed=False)

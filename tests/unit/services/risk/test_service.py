@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.factories import RUN_ID, Ledger, signal
 
 from qtrader.events import codec
-from qtrader.events.events import RiskDecisionEvent
+from qtrader.events.events import RiskDecisionEvent, SignalEvent
 from qtrader.events.identity import Origin
 from qtrader.events.vocabulary import CheckVerdict, OrderPurpose, Side, Verdict
 from qtrader.market.instruments import Instrument
@@ -38,6 +38,7 @@ def opening(
     position: str = "0",
     reserved: str = "0",
     released: str = "0",
+    currency: str = "USD",
     **wish: Any,
 ) -> RiskDecisionEvent:
     """Let risk decide on opening at a price; `reserved` and `released` are both cash and exposure."""
@@ -47,7 +48,10 @@ def opening(
         policy=rules,
         origin=Origin(RUN_ID, "risk_service"),
         account=books.account,
-        instrument=lambda symbol: Instrument(symbol=symbol, quantity_step=Decimal(step)),
+        instrument=lambda symbol: Instrument(
+            symbol=symbol, quantity_step=Decimal(step), currency=currency
+        ),
+        base_currency="USD",
     )
     leg = OpeningLeg(
         signal(intention, price, **wish),
@@ -130,6 +134,62 @@ class TestApproval:
     def test_a_signals_own_quantity_goes_before_the_policys_and_is_checked_like_it(self) -> None:
         assert opening(fixed("50"), quantity="70").approved_quantity == 70
         assert opening(fixed("50"), quantity="101").verdict is Verdict.REJECTED
+
+
+class TestQuantityStep:
+    # asked, step, verdict, approved
+    TABLE = (
+        ("1.5", "1", Verdict.REDUCED, "1"),
+        ("2", "1", Verdict.APPROVED, "2"),
+        ("1.5", "0.5", Verdict.APPROVED, "1.5"),
+        ("0.9", "1", Verdict.REJECTED, "0"),
+    )
+
+    @pytest.mark.parametrize(("asked", "step", "verdict", "approved"), TABLE)
+    def test_what_a_signal_asked_for_stands_beside_what_the_step_leaves(
+        self, asked: str, step: str, verdict: Verdict, approved: str
+    ) -> None:
+        decision = opening(fixed("50"), quantity=asked, step=step)
+        assert (decision.verdict, decision.requested_quantity, decision.approved_quantity) == (
+            verdict,
+            Decimal(asked),
+            Decimal(approved),
+        )
+
+    def test_a_refusal_says_what_was_asked(self) -> None:
+        assert opening(fixed("50"), quantity="0.9").message == (
+            "the sized quantity is 0.9: less than one quantity step"
+        )
+        assert opening(fixed("50"), quantity="100.5").approved_quantity == 100
+        assert opening(fixed("50"), quantity="101.5").remedy == (
+            "a quantity of 100 instead of 101.5 would have passed"
+        )
+
+    def test_the_policys_own_size_is_no_wish_and_is_not_reduced_by_the_step(self) -> None:
+        decision = opening(fixed("50.5"))
+        assert (decision.verdict, decision.requested_quantity) == (Verdict.APPROVED, 50)
+
+
+class TestCurrency:
+    @pytest.mark.parametrize("on_breach", ["reject", "shrink", "warn"])
+    def test_what_the_account_cannot_book_is_refused_whatever_the_policy_does_with_limits(
+        self, on_breach: str
+    ) -> None:
+        decision = opening(fixed("50", on_breach), currency="EUR")
+        assert (decision.verdict, decision.reason, decision.approved_quantity) == (
+            Verdict.REJECTED,
+            "currency",
+            0,
+        )
+        assert decision.message == (
+            "AAPL is in EUR, the account is in USD; currencies are not converted yet"
+        )
+        assert decision.remedy == "no quantity would have passed"
+        assert [check.name for check in decision.checks] == ["currency", *CHECKS]
+
+    def test_it_comes_before_every_other_reason(self) -> None:
+        assert opening(fixed("5000"), currency="EUR").reason == "currency"
+        assert opening(fixed("0.5"), currency="EUR").reason == "currency"
 
 
 class TestBreach:
@@ -239,14 +299,23 @@ class TestCashAccount:
 
 
 class TestClosing:
-    def closing(self, quantity: str, held: str, rules: RiskPolicy, ledger: Ledger) -> RiskDecisionEvent:
+    def closing(
+        self,
+        quantity: str,
+        held: str,
+        rules: RiskPolicy,
+        ledger: Ledger,
+        *,
+        wish: SignalEvent | None = None,
+    ) -> RiskDecisionEvent:
         service = RiskService(
             policy=rules,
             origin=Origin(RUN_ID, "risk_service"),
             account=ledger.account,
             instrument=lambda symbol: Instrument(symbol=symbol),
+            base_currency="USD",
         )
-        wish = signal("close_long")
+        wish = signal("close_long") if wish is None else wish
         decision = service.decide_closing(
             ClosingLeg(wish, Side.SELL, wish.price, Decimal(quantity), Decimal(held))
         )
@@ -263,6 +332,20 @@ class TestClosing:
         decision = self.closing("100", "100", rules, ledger)
         assert (decision.verdict, decision.approved_quantity) == (Verdict.APPROVED, 100)
         assert decision.equity == -9800
+
+    def test_a_quantity_off_the_step_is_shown_as_asked(self) -> None:
+        asked = signal("close_long", quantity="40.5")
+        decision = self.closing("40", "100", policy(), Ledger(), wish=asked)
+        assert (decision.verdict, decision.requested_quantity, decision.approved_quantity) == (
+            Verdict.REDUCED,
+            Decimal("40.5"),
+            40,
+        )
+
+    def test_a_reversal_closes_by_what_is_held_not_by_the_quantity_it_opens(self) -> None:
+        reversal = signal("open_short", quantity="70")
+        decision = self.closing("40", "40", policy(), Ledger(), wish=reversal)
+        assert (decision.verdict, decision.requested_quantity) == (Verdict.APPROVED, 40)
 
     def test_it_shows_how_much_of_what_is_held_goes(self) -> None:
         decision = self.closing("40", "100", policy(), Ledger())

@@ -193,7 +193,8 @@ class TestNotes:
 BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     (
         {"intention": "buy"},
-        r"intention is 'buy'; allowed is one of open_long, close_long, open_short, close_short",
+        r"intention is 'buy'; allowed is one of open_long, close_long, open_short, close_short; "
+        r"did you mean open_long\?$",
     ),
     ({"intention": None}, r"intention is None; allowed is one of open_long"),
     ({"symbol": "IBM"}, r"strategy sma: unknown symbol 'IBM'; this run has AAPL, MSFT"),
