@@ -59,7 +59,9 @@ def run_bare(tape: Tape) -> float:
 def run_engine(inputs: Inputs, strategy: type) -> tuple[float, dict[str, int]]:
     """Time the engine from its start to its results, and count what it did."""
     config = apply_overrides(
-        default_run_config(), {"commission": {"type": "percent", "percent": Decimal("0.1")}}
+        default_run_config(),
+        # Enough cash for commissions to the end, so that no signal is refused and every order trades.
+        {"commission": {"type": "percent", "percent": Decimal("0.1")}, "initial_equity": 100_000_000},
     )
     engine = BacktestEngine(config, inputs, [StrategySpec(strategy, parameters=PARAMETERS)])
     began = time.perf_counter()

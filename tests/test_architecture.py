@@ -24,6 +24,7 @@ MODULES = {
 FLOORS = {
     "version": 0,
     "clock": 0,
+    "lazy": 0,
     "errors": 0,
     "money": 0,
     "contracts": 0,

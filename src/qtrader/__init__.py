@@ -9,9 +9,9 @@ nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qtrader.lazy import loader
 from qtrader.version import __version__
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _HOMES = {
     "Strategy": "qtrader.services.strategy.protocol",
     "StrategySpec": "qtrader.services.strategy.protocol",
     "backtest": "qtrader.api",
+    "indicators": "qtrader.libraries.indicators",
     "sample_data": "qtrader.sample",
 }
 
@@ -62,16 +63,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "indicators":
-        return import_module("qtrader.libraries.indicators")
-    home = _HOMES.get(name)
-    if home is None:
-        msg = f"module 'qtrader' has no attribute {name!r}; it has {', '.join(__all__)}"
-        raise AttributeError(msg)
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 if TYPE_CHECKING:
+    from qtrader.engine.config import RunConfig
     from qtrader.services.data.assembly import LoadedData
     from qtrader.services.data.source import DataSource
 
@@ -35,6 +36,15 @@ def check(
     symbol: Annotated[
         str | None, typer.Option("--symbol", help="The symbol, where the file does not say it.")
     ] = None,
+    calendar: Annotated[
+        str | None, typer.Option("--calendar", help="The exchange whose sessions daily bars name: XNYS.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="The zone of times that have none: America/New_York.")
+    ] = None,
+    prices: Annotated[
+        str | None, typer.Option("--prices", help="raw, split_adjusted or fully_adjusted.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,7 +58,14 @@ def check(
     from qtrader.services.data.source import OnBadBar
 
     options = parse_settings(settings or [])
-    for name, value in (("preset", preset), ("symbol", symbol)):
+    named = {
+        "preset": preset,
+        "symbol": symbol,
+        "calendar": calendar,
+        "timezone": timezone,
+        "prices": prices,
+    }
+    for name, value in named.items():
         if value is not None:
             options[name] = value
     found = _find(source, config, options)
@@ -77,9 +94,7 @@ def _find(name: str, config: Path, options: dict[str, Any]) -> DataSource:
 
     known: dict[str, Any] = {}
     if config.exists() or config != _CONFIG:
-        known = parse_run_config({"data_sources": str(config)}, "--config").to_dict()["data_sources"][
-            "sources"
-        ]
+        known = _declared(config).to_dict()["data_sources"]["sources"]
     if name in known:
         declared = {**known[name], **options}
     elif Path(name).exists() or glob.has_magic(name):
@@ -92,11 +107,26 @@ def _find(name: str, config: Path, options: dict[str, Any]) -> DataSource:
     ]
 
 
+def _declared(config: Path) -> RunConfig:
+    """Read the sources of a file that holds nothing else, or of a run's whole configuration."""
+    from dataclasses import replace
+
+    from qtrader.engine.config_files import parse_system
+    from qtrader.engine.config_reader import read_yaml
+
+    document = read_yaml(config, "the declarations of data sources, or a run's configuration")
+    content = document.content
+    if isinstance(content, dict) and "sources" not in content and "data_sources" in content:
+        return parse_system(replace(document, content={"data_sources": content["data_sources"]}))
+    return parse_system(replace(document, content={"data_sources": config.name}))
+
+
 def _print(loaded: LoadedData) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from qtrader.cli.console import stdout
+    from qtrader.services.data.source import SAMPLE_PREFIX
 
     console = stdout()
     report = loaded.report
@@ -106,7 +136,14 @@ def _print(loaded: LoadedData) -> None:
     for entry in report.series:
         first, last = _period(loaded, entry.symbol, entry.interval)
         rows = (f"{entry.rows_read:,}", f"{entry.rows_kept:,}")
-        table.add_row(entry.symbol, entry.interval, first, last, *rows, Path(entry.place).name)
+        table.add_row(
+            entry.symbol,
+            entry.interval,
+            first,
+            last,
+            *rows,
+            Path(entry.place.removeprefix(SAMPLE_PREFIX)).name,
+        )
     console.print(table)
     symbols, actions = len(loaded.tape.symbols), len(loaded.actions)
     typer.echo(f"{report.rows_read:,} rows, {symbols:,} symbols, {actions:,} actions")

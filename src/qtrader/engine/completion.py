@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtrader.engine.completed_run import CompletedRun, RunStatistics
 from qtrader.engine.config import config_fingerprint
 from qtrader.errors import ConfigError
+from qtrader.services.data.source import shown_path
 from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
 from qtrader.version import __version__
 
@@ -48,7 +49,7 @@ def complete(
         valuations=house.reporting.valuations,
         symbols=tape.symbols,
         strategy_ids=tuple(contexts),
-        config=config.to_dict(),
+        config=_shown(config),
         config_fingerprint=config_fingerprint(config),
         warnings=_warnings(config),
         notes=_notes(inputs.data.report),
@@ -75,6 +76,18 @@ def check_benchmark(inputs: Inputs, symbol: str | None) -> None:
     if symbol is not None and symbol not in symbols:
         msg = f"reporting.benchmark is {symbol!r}; allowed is a symbol of the data: {', '.join(symbols)}"
         raise ConfigError(msg)
+
+
+def _shown(config: RunConfig) -> dict[str, Any]:
+    """Write the configuration with paths from its own folder on: two checkouts leave the same behind."""
+    document, folder = config.to_dict(), config.data_sources.folder
+    document["import_from"] = [shown_path(path, folder) for path in config.import_from]
+    for name, source in config.data_sources.sources.items():
+        shown = document["data_sources"]["sources"][name]
+        shown["path"] = [shown_path(path, folder) for path in source.path]
+        shown["corporate_actions"] = [shown_path(path, folder) for path in source.corporate_actions]
+        shown["universe"] = None if source.universe is None else shown_path(source.universe, folder)
+    return document
 
 
 def _benchmark(inputs: Inputs, symbol: str | None) -> BenchmarkSeries | None:

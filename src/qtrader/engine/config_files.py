@@ -65,7 +65,10 @@ def parse_system(document: Document) -> RunConfig:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
-    return _agreed(RunConfig(**found), sections)
+    config = _agreed(RunConfig(**found), sections)
+    # Their paths are absolute; what is left is from where a report shows them.
+    sources = config.data_sources.model_copy(update={"folder": document.folder})
+    return config.model_copy(update={"data_sources": sources})
 
 
 #: A section's content, the document that holds it, and where it stands there.
@@ -169,7 +172,7 @@ def _data_sources(content: Any, document: Document, keys: KeyPath) -> DataSource
 
 def _anchored(source: DataSource, sources: DataSources) -> DataSource:
     def anchor(path: Path) -> Path:
-        return path if str(path).startswith(SAMPLE_PREFIX) else sources.resolve(path).absolute()
+        return path if str(path).startswith((SAMPLE_PREFIX, "~")) else sources.resolve(path).absolute()
 
     universe = None if source.universe is None else anchor(source.universe)
     paths = {
@@ -189,7 +192,8 @@ def _folders(content: Any, document: Document, keys: KeyPath) -> tuple[Path, ...
             raise document.refuse(
                 keys if isinstance(content, str) else (*keys, index), f"there is no folder {folder}"
             )
-    return tuple(folder.resolve() for folder in folders)
+    # Not resolved, so that a run can name them as they were given; `importing_from` does it.
+    return folders
 
 
 def _execution(content: Any, document: Document, keys: KeyPath) -> ExecutionSettings:

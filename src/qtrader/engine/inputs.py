@@ -134,7 +134,8 @@ def _symbols(config: RunConfig) -> list[str] | None:
 @contextmanager
 def importing_from(folders: Sequence[Path]) -> Iterator[None]:
     """Let strategies be imported from folders, without leaving them on the path."""
-    added = [str(folder) for folder in folders if str(folder) not in sys.path]
+    resolved = [str(folder.resolve()) for folder in folders]
+    added = [folder for folder in resolved if folder not in sys.path]
     sys.path[:0] = added
     try:
         yield

@@ -7,6 +7,7 @@ of them only), a whole section whose given keys win over the present ones, or a 
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -21,12 +22,34 @@ from qtrader.engine.config import ReportingSettings, RunConfig, RunSettings, par
 from qtrader.engine.config_errors import unknown
 from qtrader.engine.config_files import CUSTOM_POLICY
 from qtrader.errors import ConfigError
+from qtrader.libraries.strategies import LIBRARY
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.risk.policy import Limits, RiskPolicy
+from qtrader.services.strategy.protocol import StrategySpec, load
 
 #: Other names of fields, as people know them.
 ALIASES: Mapping[str, str] = {"initial_equity": "portfolio.initial_cash"}
+
+#: What other tools call a setting; not accepted, because a near name may mean another unit.
+FOREIGN_NAMES: Mapping[str, str] = {
+    "cash": "initial_equity",
+    "capital": "initial_equity",
+    "init_cash": "initial_equity",
+    "starting_cash": "initial_equity",
+    "initial_capital": "initial_equity",
+    "fee": "commission",
+    "fees": "commission",
+    "commissions": "commission",
+    "commission_pct": "commission",
+    "commission_percent": "commission",
+    "slippage": "slippage_bps",
+}
+_EXAMPLES: Mapping[str, str] = {
+    "initial_equity": "initial_equity=50_000",
+    "commission": 'commission="0.1%"',
+    "slippage_bps": "slippage_bps=5 for five basis points",
+}
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "run": RunSettings,
@@ -48,7 +71,9 @@ def override(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
         _set(document, name, _plain(value))
     if document["risk"] != config.to_dict()["risk"] and _keeps_name(document["risk"], config):
         document["risk"]["name"] = CUSTOM_POLICY
-    return parse_run_config(document, _PLACE)
+    changed = parse_run_config(document, _PLACE)
+    sources = changed.data_sources.model_copy(update={"folder": config.data_sources.folder})
+    return changed.model_copy(update={"data_sources": sources})
 
 
 @cache
@@ -75,6 +100,10 @@ def _keeps_name(policy: Any, config: RunConfig) -> bool:
 def _set(document: dict[str, Any], name: str, value: Any) -> None:
     if "." not in name and name not in document and name not in override_names():
         known = [*sorted(override_names()), *document]
+        meant = _meant(name, document)
+        if meant is not None:
+            msg = f"{_PLACE}: unknown setting {name!r}; {meant}"
+            raise ConfigError(msg)
         hint = "or a dotted path such as strategies.0.parameters.fast"
         msg = f"{_PLACE}: {unknown('setting', name, known)}, {hint}"
         raise ConfigError(msg)
@@ -91,6 +120,55 @@ def _set(document: dict[str, Any], name: str, value: Any) -> None:
         raise ConfigError(msg)
     path = ".".join(keys)
     holder[last] = _merged(holder.get(last), value) if path in _SECTIONS else value
+
+
+def _meant(name: str, document: Mapping[str, Any]) -> str | None:
+    """Say what somebody means who gives the name that another tool has, or a strategy's parameter."""
+    if name in FOREIGN_NAMES:
+        setting = FOREIGN_NAMES[name]
+        example = f", for example {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
+        return f"did you mean {setting!r}{example}?"
+    owners = [entry["strategy"] for entry in document["strategies"] if name in _parameters_of(entry)]
+    owners += [each for each in LIBRARY if each not in owners and name in _shipped_parameters(each)]
+    if not owners:
+        return None
+    path = f"strategies.0.parameters.{name}"
+    return (
+        f"{name} is a parameter of {owners[0]}: a strategy's parameters go in parameters={{…}}, "
+        f"or in a configuration in {path}"
+    )
+
+
+def _parameters_of(entry: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(entry["parameters"]) | _shipped_parameters(entry["strategy"])
+
+
+@cache
+def _shipped_parameters(strategy: str) -> frozenset[str]:
+    if strategy not in LIBRARY:
+        return frozenset()
+    return frozenset(inspect.signature(load(strategy, LIBRARY)).parameters)
+
+
+def refuse_parameters(overrides: Mapping[str, Any], specs: Iterable[StrategySpec]) -> None:
+    """Refuse overrides that are no settings, but parameters of the strategies that a caller hands over.
+
+    Raises:
+        ConfigError: naming the parameter, its strategy, and where it goes.
+    """
+    for spec in specs:
+        # A name is imported later, by who knows the folders of its module.
+        cls = spec.strategy if isinstance(spec.strategy, type) else type(spec.strategy)
+        if isinstance(spec.strategy, str):
+            continue
+        parameters = inspect.signature(cls).parameters
+        for name in overrides:
+            if name in parameters and name not in override_names():
+                msg = (
+                    f"{_PLACE}: unknown setting {name!r}; {name} is a parameter of {cls.__name__}: "
+                    "a strategy's parameters go in parameters={…}"
+                )
+                raise ConfigError(msg)
 
 
 def _merged(present: Any, given: Any) -> Any:

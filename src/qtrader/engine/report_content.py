@@ -67,7 +67,7 @@ def report_content(results: Results) -> ReportContent:
         symbols=run.symbols,
         strategy_ids=run.strategy_ids,
         warnings=run.warnings,
-        notes=(*results.summary.notes, *run.notes),
+        notes=results.notes,
         conventions=results.conventions,
         summary=results.summary,
         equity=Curve(instants, account.equity.tolist()),

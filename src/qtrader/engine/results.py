@@ -56,6 +56,11 @@ class Results:
         """What to know before believing a number."""
         return self.run.warnings
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What measuring and loading the data found and assumed."""
+        return (*self.summary.notes, *self.run.notes)
+
     @cached_property
     def _decisions(self) -> tuple[ValidatedEvent, ...]:
         return tuple(event for _, event in self.run.store.decisions())

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count as numbers_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -83,15 +84,15 @@ def save_run(results: Results, root: Path, *, with_bars: bool = False) -> SavedR
     Raises:
         OutputError: it cannot be written, or something else stands in its place; nothing is left behind.
     """
-    run = results.run
-    target = root / directory_name(run.name, run.run_id)
-    standing = _read_manifest(target)
-    if standing is not None and standing.get("run_id") != run.run_id:
-        target = root / directory_name(run.name, run.run_id, is_short=False)
+    identity = _identity_of(results.run)
+    for target in _places(root, results.run):
         standing = _read_manifest(target)
-    if standing is not None:
-        _require_same(target, standing, _identity_of(run))
-        return SavedRun(target, is_reused=True)
+        if standing is None:
+            if target.exists():
+                raise _occupied(target)
+            break
+        if _is_same(standing, identity):
+            return SavedRun(target, is_reused=True)
     # The process's number keeps two that write the same run at once out of each other's way.
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -104,11 +105,20 @@ def save_run(results: Results, root: Path, *, with_bars: bool = False) -> SavedR
         raise unwritable(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # gone after the rename; else the failure tells
-    standing = _read_manifest(target)
-    if standing is None:
-        raise _occupied(target)
-    _require_same(target, standing, _identity_of(run))
-    return SavedRun(target, is_reused=True)
+    # Another process was faster; what it wrote is this run, or this one finds the next place.
+    return save_run(results, root, with_bars=with_bars)
+
+
+def _places(root: Path, run: CompletedRun) -> Iterator[Path]:
+    """Give where a run may stand: by its short id, its whole id, then numbered.
+
+    Runs that differ share an id where something decided that the id does not see, for example an installed
+    package of the user's; a finished run is never lost and never overwritten for that.
+    """
+    short = directory_name(run.name, run.run_id)
+    whole = directory_name(run.name, run.run_id, is_short=False)
+    yield from (root / name for name in dict.fromkeys((short, whole)))
+    yield from (root / f"{whole}-{number}" for number in numbers_from(2))
 
 
 def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
@@ -215,16 +225,9 @@ def _identity_of(run: CompletedRun) -> dict[str, Any]:
     }
 
 
-def _require_same(target: Path, standing: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _is_same(standing: dict[str, Any], wanted: dict[str, Any]) -> bool:
     found = {"run_id": standing.get("run_id"), **standing.get("fingerprints", {})}
-    different = [name for name, value in wanted.items() if found.get(name) != value]
-    if different:
-        msg = (
-            f"{target} holds another run with the same run_id {wanted['run_id']!r}; "
-            f"they differ in {', '.join(different)}; "
-            "it is not overwritten: choose another run_id or name, or remove it"
-        )
-        raise OutputError(msg)
+    return all(found.get(name) == value for name, value in wanted.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qtrader.events.codec import canonical_decimal
 from qtrader.services.reporting.charts import sparkline
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
@@ -101,7 +102,7 @@ def _remarks(results: Results) -> list[str]:
     if counts:
         remarks.append("Refused: " + ", ".join(f"{reason} {count:,}" for reason, count in counts.items()))
     if results.open_positions:
-        held = ", ".join(f"{one.quantity:f} {one.symbol}" for one in results.open_positions)
+        held = ", ".join(f"{canonical_decimal(one.quantity)} {one.symbol}" for one in results.open_positions)
         remarks.append(f"Open at the end: {held}")
     remarks.extend(results.summary.notes)
     return remarks

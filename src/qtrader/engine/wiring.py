@@ -137,7 +137,11 @@ def build(
     instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
     instrument = instruments.__getitem__
     risk = RiskService(
-        policy=config.risk, origin=Origin(run_id, "risk_service"), account=account, instrument=instrument
+        policy=config.risk,
+        origin=Origin(run_id, "risk_service"),
+        account=account,
+        instrument=instrument,
+        base_currency=config.portfolio.base_currency,
     )
     strategies: StrategyService | RemoteStrategies
     if remote is None:
@@ -172,6 +176,7 @@ def build(
             scale_in=config.risk.scale_in,
             proceeds_fund_same_instant=config.risk.proceeds_fund_same_instant,
             trading_starts_us=trading_starts_us,
+            is_member=None if data.universe is None else data.universe.contains,
         ),
         risk=risk,
         execution=ExecutionService(

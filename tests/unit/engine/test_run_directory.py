@@ -149,10 +149,11 @@ def test_an_identical_run_is_recognised_and_reused(tmp_path: Path) -> None:
 def test_another_run_under_the_same_id_is_never_overwritten(tmp_path: Path) -> None:
     path = save_run(Results(full_run()), tmp_path).path
     before = (path / "manifest.json").read_bytes()
-    with pytest.raises(OutputError, match="differ in decisions; it is not overwritten"):
-        save_run(Results(full_run(config_fingerprint="another")), tmp_path)
+    other = save_run(Results(full_run(config_fingerprint="another")), tmp_path)
+    assert other == (tmp_path / "tiny-run-1-2", False)
+    assert save_run(Results(full_run(config_fingerprint="another")), tmp_path) == (other.path, True)
     assert (path / "manifest.json").read_bytes() == before
-    assert names(tmp_path) == ["tiny-run-1"]
+    assert names(tmp_path) == ["tiny-run-1", "tiny-run-1-2"]
 
 
 def test_ids_that_begin_alike_get_directories_of_their_own(tmp_path: Path) -> None:

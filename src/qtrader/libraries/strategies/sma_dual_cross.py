@@ -25,12 +25,15 @@ class SMADualCrossStrategy(Strategy):
     slow: int = 50
     allow_short: bool = False
 
-    def on_start(self, context: Context) -> None:
-        """Prepare a pair of averages per symbol."""
+    def check(self) -> None:
+        """Refuse windows of which the fast one is not the shorter."""
         if not 0 < self.fast < self.slow:
             found = f"fast is {self.fast} and slow is {self.slow}"
             msg = f"SMADualCrossStrategy: {found}; allowed is 0 < fast < slow"
             raise ConfigError(msg)
+
+    def on_start(self, context: Context) -> None:
+        """Prepare a pair of averages per symbol."""
         self._states = {symbol: _State(self.fast, self.slow) for symbol in context.universe}
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:

@@ -132,8 +132,11 @@ class DataService:
         begins, ends = (to_epoch_us(event.occurred_at) for event in (events[0][1], events[-1][1]))
         if self._streamed_until_us is not None and begins < self._streamed_until_us:
             until = from_epoch_us(self._streamed_until_us)
-            msg = f"{session!s} cannot be streamed: everything up to {until.isoformat()} is streamed already"
-            raise DataError(f"{msg}; stream sessions in order, each once, or make another DataService")
+            msg = (
+                f"{session!s} cannot be streamed: everything up to {until.isoformat()} is streamed already; "
+                "stream sessions in order, or make another DataService"
+            )
+            raise DataError(msg)
         for _key, event in events:
             self._event_bus.publish(event)
         self._streamed_until_us = ends

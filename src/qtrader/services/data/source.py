@@ -249,6 +249,8 @@ class DataSources(_Frozen):
 
 def shown_path(path: Path, folder: Path) -> str:
     """Name a path for what a run leaves behind: `sample:…`, from `folder` on, or as it is given elsewhere."""
+    if str(path).startswith((SAMPLE_PREFIX, "~")):
+        return path.as_posix()
     if path.is_relative_to(_SAMPLE_FOLDER):
         return SAMPLE_PREFIX + path.relative_to(_SAMPLE_FOLDER).as_posix()
     # Without normalising, so that a declared `../data` comes out as it went in.

@@ -16,9 +16,9 @@ from qtrader.errors import DataError
 class Place:
     """A file or frame, and which line of it holds the first data row (None where there are no lines).
 
-    `name` leads a person to the spot on this machine, `shown` names it in what a run leaves behind, which must
-    be the same wherever the project lies; empty: as `name`. `rows` are the data rows that a selection consists
-    of, so that its rows are named as the file counts them.
+    `name` leads a person to the spot on this machine, `shown` names it in what a run leaves behind, which
+    must be the same wherever the project lies; empty: as `name`. `rows` are the data rows that a selection
+    consists of, so that its rows are named as the file counts them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a source leaves open and the data do not tell: said once per source, so that nobody takes it for known."""
+"""What a source leaves open and the data do not tell: said once, so that nobody takes it for known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def undeclared(source: DataSource, name: str, series: Sequence[Series]) -> tuple
         notes.append(f"{name}: prices not declared: taken as raw (declare prices: {allowed})")
     daily = [entry for entry in series if entry.columns.interval == DAILY and len(entry.columns)]
     if source.calendar is None and daily:
-        note = f"{name}: no calendar declared: each date is 00:00–24:00 UTC"
+        note = f"{name}: no calendar declared: each date is 00:00\N{EN DASH}24:00 UTC"
         if all(_are_weekdays(entry) for entry in daily):
             note += "; bars fall on weekdays only; declare calendar, for example XNYS"
         notes.append(note)

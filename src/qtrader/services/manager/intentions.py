@@ -102,6 +102,12 @@ def _closing(signal: SignalEvent, holding: Holding, sign: int, quantity_step: De
     return Legs(side, quantity, None)
 
 
+def not_in_universe(signal: SignalEvent) -> Refusal:
+    """Refuse to open what does not belong to the universe at the signal's instant."""
+    found = f"{signal.symbol} is not in the universe at {signal.occurred_at.isoformat()}"
+    return Refusal("not_in_universe", f"{found}; a position in it can only be closed", OrderPurpose.OPEN)
+
+
 def entry_price(signal: SignalEvent) -> Decimal:
     """Return the price that an order of this signal is expected to trade at."""
     if signal.limit_price is None and signal.stop_price is None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from qtrader.clock import from_epoch_us
+import msgspec
+
+from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.events import (
     OrderEvent,
     OrderUpdateEvent,
@@ -25,6 +27,7 @@ from qtrader.services.manager.intentions import (
     Legs,
     Refusal,
     entry_price,
+    not_in_universe,
     resolve,
     stop_entry_on_wrong_side,
     wrong_side,
@@ -62,6 +65,8 @@ class ManagerService:
         proceeds_fund_same_instant: let closing orders on their way fund an opening one.
         scale_in: let a repeated opening signal enlarge a position.
         trading_starts_us: signals up to and including this instant are refused (`warmup`).
+        is_member: tells whether a symbol belongs to the universe at an instant (in microseconds); what does
+            not can only be closed (`not_in_universe`). Every symbol belongs without one.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class ManagerService:
         scale_in: bool = False,
         proceeds_fund_same_instant: bool = False,
         trading_starts_us: int = _FROM_THE_FIRST_US,
+        is_member: Callable[[str, int], bool] | None = None,
     ) -> None:
         self._publish = publish
         self._origin = origin
@@ -86,6 +92,7 @@ class ManagerService:
         self._trading_starts = (
             None if trading_starts_us == _FROM_THE_FIRST_US else from_epoch_us(trading_starts_us)
         )
+        self._is_member = is_member
         self._reservations = Reservations()
         self._has_ended = False
 
@@ -130,10 +137,16 @@ class ManagerService:
             return
         if legs.close_side is not None:
             self._close(signal, legs, abs(held) - holding.closing_quantity, price)
-        if legs.open_side is not None:
+        if legs.open_side is not None and not self._belongs(signal):
+            self._refuse(signal, not_in_universe(signal))
+        elif legs.open_side is not None:
             closes = legs.close_quantity + holding.closing_quantity
             stays = max(ZERO, abs(held) - closes) * (1 if held > 0 else -1)
             self._open(signal, legs.open_side, price, stays, self._worth(signal, abs(held) - abs(stays)))
+
+    def _belongs(self, signal: SignalEvent) -> bool:
+        is_member = self._is_member
+        return is_member is None or is_member(signal.symbol, to_epoch_us(signal.occurred_at))
 
     def _worth(self, signal: SignalEvent, quantity: Decimal) -> Decimal:
         """Value units of a position as the account does, so that they cancel out of its exposure."""
@@ -176,6 +189,7 @@ class ManagerService:
         )
         decision = self._risk.decide_opening(leg)
         if decision.verdict is _REJECTED:
+            decision = self._with_proceeds_as_remedy(decision, leg)
             self._publish(decision)
             refusal = Refusal(
                 decision.reason or "refused", decision.message or "refused by risk", OrderPurpose.OPEN
@@ -189,6 +203,20 @@ class ManagerService:
         if signal.stop_loss is not None or signal.take_profit is not None:
             for child in self._children(signal, decision, order):
                 self._publish(child)
+
+    def _with_proceeds_as_remedy(self, decision: RiskDecisionEvent, leg: OpeningLeg) -> RiskDecisionEvent:
+        """Add to a refusal's remedy that proceeds would have funded the leg, if risk says so when asked."""
+        reservations = self._reservations
+        if self._proceeds_fund or not reservations.closing_exposure:
+            return decision
+        funded = leg._replace(
+            released_cash=reservations.closing_proceeds, released_exposure=reservations.closing_exposure
+        )
+        if self._risk.decide_opening(funded).verdict is not Verdict.APPROVED:
+            return decision
+        setting = "proceeds_fund_same_instant would have let the closing orders on their way fund it"
+        remedy = setting if decision.remedy is None else f"{decision.remedy}; {setting}"
+        return msgspec.structs.replace(decision, remedy=remedy)
 
     def _refuse(
         self, signal: SignalEvent, refusal: Refusal, decision: RiskDecisionEvent | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +22,7 @@ from qtrader.services.reporting.moments import (
     require_same_length,
     root_mean_square,
 )
-from qtrader.services.reporting.returns import MICROSECONDS_PER_DAY
+from qtrader.services.reporting.returns import MICROSECONDS_PER_DAY, opening_date, valuation_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,13 @@ class Drawdown:
     days_to_trough: float
     days_to_recovery: float | None
     days: float
+    #: Whether the peak is the starting capital, whose date is that of the open.
+    peaks_at_start: bool = False
+
+    @property
+    def peak_on(self) -> date:
+        """Date of the peak, UTC."""
+        return opening_date(self.peak_at_us) if self.peaks_at_start else valuation_date(self.peak_at_us)
 
 
 def drawdown_series(wealth: ArrayLike) -> FloatArray:
@@ -113,4 +121,5 @@ def _drawdown(
         days_to_trough=(trough_at - peak_at) / MICROSECONDS_PER_DAY,
         days_to_recovery=None if recovered_at is None else (recovered_at - trough_at) / MICROSECONDS_PER_DAY,
         days=(until - peak_at) / MICROSECONDS_PER_DAY,
+        peaks_at_start=peak == 0,
     )

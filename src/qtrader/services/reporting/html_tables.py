@@ -137,7 +137,7 @@ def drawdown_table(drawdowns: Sequence[Drawdown]) -> str:
     rows: list[tuple[Cell, ...]] = [
         (
             one.depth,
-            valuation_date(one.peak_at_us).isoformat(),
+            one.peak_on.isoformat(),
             valuation_date(one.trough_at_us).isoformat(),
             "not yet" if one.recovered_at_us is None else valuation_date(one.recovered_at_us).isoformat(),
             one.days_to_trough,

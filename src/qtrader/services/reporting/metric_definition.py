@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,3 +53,18 @@ def format_days(days: float) -> str:
 
 def _without_negative_zero(value: float, digits: int) -> float:
     return round(value, digits) + 0.0
+
+
+class Metrics(dict[str, MetricValue]):
+    """The measures by key; a key that does not exist is answered with those that are near."""
+
+    def __missing__(self, key: str) -> MetricValue:
+        """Refuse an unknown key.
+
+        Raises:
+            KeyError: naming it and the nearest keys.
+        """
+        near = difflib.get_close_matches(str(key), self, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "list(metrics) names them all"
+        msg = f"no measure {key!r}; {hint}"
+        raise KeyError(msg)

@@ -29,7 +29,7 @@ from qtrader.services.reporting.drawdowns import (
     ulcer_index,
 )
 from qtrader.services.reporting.metric_catalog import METRICS
-from qtrader.services.reporting.metric_definition import MetricValue
+from qtrader.services.reporting.metric_definition import Metrics, MetricValue
 from qtrader.services.reporting.moments import (
     FloatArray,
     IntArray,
@@ -67,6 +67,7 @@ from qtrader.services.reporting.returns import (
     cagr_n_over_p,
     elapsed_days,
     monthly_returns,
+    opening_date,
     returns_from_equity,
     total_return,
     valuation_date,
@@ -136,7 +137,7 @@ class Benchmark:
 class PerformanceSummary:
     """The measures of a run: `metrics` in `METRICS` order, tables, conventions and notes as sentences."""
 
-    metrics: dict[str, MetricValue]
+    metrics: Metrics
     drawdowns: tuple[Drawdown, ...]
     monthly_returns: tuple[PeriodReturn, ...]
     yearly_returns: tuple[PeriodReturn, ...]
@@ -150,7 +151,7 @@ class PerformanceSummary:
             "drawdowns": [
                 {
                     "depth": one.depth,
-                    "peak_on": valuation_date(one.peak_at_us).isoformat(),
+                    "peak_on": one.peak_on.isoformat(),
                     "trough_on": valuation_date(one.trough_at_us).isoformat(),
                     "recovered_on": _iso_date(one.recovered_at_us),
                     "days_to_trough": one.days_to_trough,
@@ -191,7 +192,7 @@ def summarize(
     for variant in ("", "_n_over_p"):
         found["calmar" + variant] = calmar(_number(found["cagr" + variant]), _number(found["max_drawdown"]))
     return PerformanceSummary(
-        metrics={key: found[key] for key in METRICS},
+        metrics=Metrics({key: found[key] for key in METRICS}),
         drawdowns=worst,
         monthly_returns=months,
         yearly_returns=yearly_returns(wealth, account.valued_at_us),
@@ -213,7 +214,7 @@ def _account_metrics(account: AccountSeries) -> dict[str, MetricValue]:
     flows = 0.0 if account.flows is None else total(account.flows[1:])
     known = equity.size > 0
     return {
-        "started_on": _iso_date(int(instants[0])) if known else None,
+        "started_on": opening_date(int(instants[0])).isoformat() if known else None,
         "ended_on": _iso_date(int(instants[-1])) if known else None,
         "period_count": max(equity.size - 1, 0),
         "years": elapsed_days(instants) / DAYS_PER_YEAR,
@@ -266,7 +267,7 @@ def _drawdown_metrics(account: AccountSeries, wealth: FloatArray) -> dict[str, M
     deepest = next(iter(top_drawdowns(wealth, account.valued_at_us, 1)), None)
     return {
         "max_drawdown": max_drawdown(wealth),
-        "max_drawdown_peak_on": _iso_date(deepest.peak_at_us) if deepest else None,
+        "max_drawdown_peak_on": deepest.peak_on.isoformat() if deepest else None,
         "max_drawdown_trough_on": _iso_date(deepest.trough_at_us) if deepest else None,
         "max_drawdown_recovered_on": _iso_date(deepest.recovered_at_us) if deepest else None,
         "max_drawdown_days": deepest.days if deepest else None,
@@ -308,7 +309,7 @@ def _convention_sentences(assumed: MeasureConventions, benchmark: Benchmark | No
         "Returns are taken at session closes, time-weighted where money was paid in or out.",
         f"Money paid in or out counts from the {assumed.flow_timing} of its period.",
         f"A year has {assumed.periods_per_year} periods.",
-        "CAGR and Calmar go by actual days / 365.25, their n/P variants by periods.",
+        "CAGR and Calmar go by actual days / 365.25, first and last included; their n/P variants by periods.",
         f"The risk-free rate is {assumed.risk_free:.2%} a year, brought to one period by compounding.",
         "Standard deviations have ddof 1; downside deviation is over all periods.",
         f"VaR and CVaR are at {assumed.tail_probability:.2%} of periods, signed (a loss is negative).",
@@ -335,7 +336,8 @@ def _notes(account: AccountSeries, returns: FloatArray) -> tuple[str, ...]:
         notes.append(
             f"{undefined} of {returns.size} returns have no positive base; measures over returns are n/a."
         )
-    years = elapsed_days(account.valued_at_us) / DAYS_PER_YEAR
-    if 0.0 < years < 1.0:
-        notes.append(f"The run covers {years * DAYS_PER_YEAR:.0f} days: annualised figures extrapolate.")
+    days = elapsed_days(account.valued_at_us)
+    if 0.0 < days < DAYS_PER_YEAR:
+        covered = "1 day" if days == 1.0 else f"{days:.0f} days"
+        notes.append(f"The run covers {covered}: annualised figures extrapolate.")
     return tuple(notes)

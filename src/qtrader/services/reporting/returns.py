@@ -125,10 +125,15 @@ def cagr_n_over_p(wealth: ArrayLike, periods_per_year: int) -> float | None:
 
 
 def elapsed_days(valued_at_us: IntArray) -> float:
-    """Give the days of 24 hours between the first and the last instant, zero for fewer than two."""
+    """Give the calendar days from the first point's date to the last one's, both included.
+
+    Dates decide, not the time of day: the same bars give the same days whether their sessions last from 14:30
+    to 21:00 or all day. Zero for fewer than two points.
+    """
     if valued_at_us.size < 2:
         return 0.0
-    return (int(valued_at_us[-1]) - int(valued_at_us[0])) / MICROSECONDS_PER_DAY
+    days = valuation_date(int(valued_at_us[-1])) - opening_date(int(valued_at_us[0]))
+    return float(days.days + 1)
 
 
 def risk_free_per_period(risk_free: float, periods_per_year: int) -> float:
@@ -140,6 +145,11 @@ def risk_free_per_period(risk_free: float, periods_per_year: int) -> float:
         msg = f"periods_per_year: found {periods_per_year}, 1 or more is required (252, or 365)"
         raise MetricInputError(msg)
     return math.expm1(math.log1p(risk_free) / periods_per_year)
+
+
+def opening_date(began_us: int) -> date:
+    """Give the UTC date of the first point, the open at which the starting capital begins to work."""
+    return (_EPOCH + timedelta(microseconds=int(began_us))).date()
 
 
 def valuation_date(valued_at_us: int) -> date:

@@ -71,6 +71,15 @@ _NO_POSITION_PERCENT: Final = _not_applicable("position_percent", "the policy se
 _NO_GROSS_LEVERAGE: Final = _not_applicable("gross_leverage", "the policy sets no limit")
 
 
+def currency(symbol: str, instrument_currency: str, base_currency: str) -> Checked | None:
+    """Refuse what the account cannot book; None where the currencies agree, as a rule of every account."""
+    if instrument_currency == base_currency:
+        return None
+    found = f"{symbol} is in {instrument_currency}, the account is in {base_currency}"
+    detail = f"{found}; currencies are not converted yet"
+    return Checked(RiskCheck("currency", _FAIL, detail=detail), ZERO)
+
+
 def cash(proposal: Proposal, *, applies: bool) -> Checked:
     """Pay a purchase from free cash; margin accounts are bounded by leverage instead."""
     if not applies:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from qtrader.events.events import RiskCheck, RiskDecisionEvent, Sizing, SizingInput
-from qtrader.events.vocabulary import CheckVerdict, OrderPurpose, Side, Verdict
+from qtrader.events.vocabulary import CheckVerdict, OrderPurpose, Side, SignalIntention, Verdict
 from qtrader.money import ZERO, quantize
 from qtrader.services.risk import limits
 from qtrader.services.risk.sizing import size
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qtrader.services.risk.policy import RiskPolicy
 
 #: What an account cannot do at all is no limit that a policy could merely note.
-_RULES_OF_THE_ACCOUNT = ("short_sale", "cash")
+_RULES_OF_THE_ACCOUNT = ("currency", "short_sale", "cash")
 
 
 # Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
@@ -35,6 +35,7 @@ _SELL: Final = Side.SELL
 _APPROVED: Final = Verdict.APPROVED
 _PASS: Final = CheckVerdict.PASS
 _FAIL: Final = CheckVerdict.FAIL
+_OPENING: Final = (SignalIntention.OPEN_LONG, SignalIntention.OPEN_SHORT)
 
 
 class RiskService:
@@ -45,6 +46,7 @@ class RiskService:
         origin: stamps the decisions.
         account: the account as known from ledger entries.
         instrument: looks an instrument up.
+        base_currency: of the account; what is in another one cannot be opened.
     """
 
     def __init__(
@@ -54,18 +56,21 @@ class RiskService:
         origin: Origin,
         account: AccountView,
         instrument: Callable[[str], Instrument],
+        base_currency: str,
     ) -> None:
         self._policy = policy
         self._origin = origin
         self._account = account
         self._instrument = instrument
+        self._base_currency = base_currency
 
     def decide_opening(self, leg: OpeningLeg) -> RiskDecisionEvent:
         """Size an opening leg and check it against every limit."""
         policy = self._policy
         signal = leg.signal
         equity = self._account.equity
-        step = self._instrument(signal.symbol).quantity_step
+        instrument = self._instrument(signal.symbol)
+        step = instrument.quantity_step
         sized = size(
             policy.sizing,
             equity=equity,
@@ -85,11 +90,15 @@ class RiskService:
             gross_exposure=account.gross_exposure + leg.reserved_exposure - leg.released_exposure,
         )
         results = self._checks(proposal)
+        # Only a decision that it refuses shows it: in all others it would say that nothing is the matter.
+        foreign = limits.currency(signal.symbol, instrument.currency, self._base_currency)
+        if foreign is not None:
+            results = (foreign, *results)
         approved, checks = _settle(sized.quantity, step, results, policy.limits.on_breach)
         return self._opening_decision(
             leg,
             equity=equity,
-            requested=sized.quantity,
+            requested=sized.quantity if signal.quantity is None else signal.quantity,
             approved=approved,
             sizing=sized.sizing,
             checks=checks,
@@ -99,6 +108,9 @@ class RiskService:
     def decide_closing(self, leg: ClosingLeg) -> RiskDecisionEvent:
         """Approve a closing leg: exposure falls, so all that counts is that there is as much to close."""
         signal, quantity, held = leg.signal, leg.quantity, leg.held_quantity
+        # The quantity of a reversal is that of its opening leg.
+        asked = None if signal.intention in _OPENING else signal.quantity
+        requested = quantity if asked is None else asked
         check = RiskCheck(
             "closing_quantity",
             _PASS,
@@ -119,8 +131,8 @@ class RiskService:
             symbol=signal.symbol,
             purpose=_CLOSE,
             side=leg.side,
-            verdict=_APPROVED,
-            requested_quantity=quantity,
+            verdict=_APPROVED if quantity == requested else Verdict.REDUCED,
+            requested_quantity=requested,
             approved_quantity=quantity,
             reference_price=leg.price,
             equity=self._account.equity,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from operator import index
-from typing import Any, SupportsIndex, TypeVar, overload
+from typing import Any, Final, SupportsIndex, TypeVar, overload
 
 from qtrader.errors import StrategyError
 from qtrader.events.vocabulary import OrderType, SignalIntention
@@ -16,6 +16,18 @@ from qtrader.money import decimal_of
 
 #: A price or quantity as a strategy may give it.
 Price = float | int | str | Decimal | SupportsIndex
+
+#: What other systems call an intention.
+_OTHER_NAMES: Final = {
+    "buy": "open_long",
+    "long": "open_long",
+    "sell": "close_long, or open_short to go short",
+    "short": "open_short",
+    "cover": "close_short",
+    "close": "close_long or close_short",
+    "exit": "close_long or close_short",
+    "flat": "close_long or close_short",
+}
 
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -132,11 +144,23 @@ def fraction_of_one(name: str, value: Price | None, *, allows_zero: bool) -> Dec
     return number
 
 
+def _meant(kind: type[StrEnum], value: object) -> str | None:
+    """Guess the word that was meant: the same one written otherwise, or what other systems call it."""
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower().replace("-", "_").replace(" ", "_")
+    if word in {member.value for member in kind}:
+        return word
+    return _OTHER_NAMES.get(word) if kind is SignalIntention else None
+
+
 def member_of(kind: type[Member], name: str, value: Member | str) -> Member:
     """Read a word of a closed vocabulary."""
     try:
         return kind(value)
     except ValueError:
         allowed = ", ".join(member.value for member in kind)
-        msg = f"{name} is {value!r}; allowed is one of {allowed}"
+        meant = _meant(kind, value)
+        hint = "" if meant is None else f"; did you mean {meant}?"
+        msg = f"{name} is {value!r}; allowed is one of {allowed}{hint}"
         raise StrategyError(msg) from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from functools import partial
 from hashlib import blake2b
+from numbers import Integral
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -195,6 +196,9 @@ class Context:
                 msg = "history: outside on_bar there is no bar to take the symbol from; name one"
                 raise StrategyError(msg)
             symbol = self.bar.symbol
+        if isinstance(symbol, Integral):
+            msg = f"history: {symbol} is no symbol; the number of bars goes by its name, count={symbol}"
+            raise StrategyError(msg)
         self._check_symbol(symbol)
         return self._surroundings.history.window(symbol, count, self.now_us)
 

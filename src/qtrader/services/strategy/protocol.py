@@ -13,9 +13,10 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from qtrader.errors import ConfigError, StrategyFailedError
+from qtrader.services.strategy.shape import annotations_of, check_handlers, check_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,19 +51,30 @@ class Strategy:
         unknown = sorted(set(parameters) - set(known))
         if unknown:
             raise ConfigError(_unknown_parameters(type(self).__name__, unknown, sorted(known)))
+        annotations = self._annotations()
+        for name, value in parameters.items():
+            check_parameter(type(self).__name__, name, value, annotations[name])
         for name, default in known.items():
             setattr(self, name, parameters[name] if name in parameters else copy.deepcopy(default))
+        self.check()
 
     @classmethod
     def parameters(cls) -> dict[str, Any]:
         """Return the parameters and their defaults."""
+        return {name: getattr(cls, name) for name in cls._annotations()}
+
+    @classmethod
+    def _annotations(cls) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
-            hints = get_annotations(base)
-            for name in hints:
-                if not name.startswith("_") and hasattr(base, name) and not _is_class_variable(hints[name]):
-                    found[name] = getattr(cls, name)
+            for name, annotation in annotations_of(base).items():
+                is_public = not name.startswith("_") and hasattr(base, name)
+                if is_public and not _is_class_variable(annotation):
+                    found[name] = annotation
         return found
+
+    def check(self) -> None:
+        """Refuse parameters that make no sense together by raising `ConfigError`; called when it is made."""
 
     def on_start(self, context: Context) -> None:
         """Prepare before the first bar."""
@@ -113,12 +125,14 @@ class StrategySpec:
             library: names of shipped strategies and where they are ("module:Class").
 
         Raises:
-            ConfigError: it cannot be found, takes no such parameter, or has no handler.
+            ConfigError: it cannot be found, takes no such parameter or value, has no handler, or has a method
+                that is named like one.
         """
         found = load(self.strategy, library) if isinstance(self.strategy, str) else self.strategy
         made = (
             _construct(found, self.parameters) if inspect.isclass(found) else _copied(found, self.parameters)
         )
+        check_handlers(made, HANDLERS, made.parameters() if isinstance(made, Strategy) else ())
         if not callable(getattr(made, "on_bar", None)) and not callable(getattr(made, "on_slice", None)):
             wanted = "neither on_bar(bar, context) nor on_slice(bars, context)"
             msg = f"{type(made).__name__} is no strategy: it has {wanted}"
@@ -193,16 +207,6 @@ def load(reference: str, library: Mapping[str, str]) -> Any:
     return found
 
 
-def get_annotations(cls: type) -> dict[str, Any]:
-    """Return a class's own annotations, resolved where they can be."""
-    own = inspect.get_annotations(cls)
-    try:
-        hints = get_type_hints(cls)
-    except (NameError, TypeError):
-        return own
-    return {name: hints.get(name, annotation) for name, annotation in own.items()}
-
-
 def _is_class_variable(annotation: Any) -> bool:
     return "ClassVar" in str(annotation) or getattr(annotation, "__origin__", None) is ClassVar
 
@@ -213,17 +217,25 @@ def _import_failure(reference: str, module_name: str, cause: Exception) -> Strat
 
 
 def _construct(cls: type, parameters: Mapping[str, Any]) -> Any:
-    if not issubclass(cls, Strategy) or cls.__init__ is not Strategy.__init__:
+    # Its own constructor, if it has one, need not have called the base's.
+    has_own = inspect.getattr_static(cls, "__init__") is not Strategy.__init__
+    if has_own:
         signature = inspect.signature(cls)
         takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
         unknown = [] if takes_any else sorted(set(parameters) - set(signature.parameters))
         if unknown:
             raise ConfigError(_unknown_parameters(cls.__name__, unknown, list(signature.parameters)))
+        annotations = annotations_of(inspect.getattr_static(cls, "__init__"))
+        for name, value in parameters.items():
+            check_parameter(cls.__name__, name, value, annotations.get(name))
     try:
-        return cls(**parameters)
+        made = cls(**parameters)
+        if has_own and isinstance(made, Strategy):
+            made.check()
     except TypeError as cause:
         msg = f"{cls.__name__} cannot be made with parameters {dict(parameters)}: {cause}"
         raise ConfigError(msg) from cause
+    return made
 
 
 def _copied(instance: Any, parameters: Mapping[str, Any]) -> Any:
@@ -232,7 +244,10 @@ def _copied(instance: Any, parameters: Mapping[str, Any]) -> Any:
         name = type(instance).__name__
         msg = f"{name} is given as an instance, so parameters ({names}) cannot apply; give the class"
         raise ConfigError(msg)
-    return copy.deepcopy(instance)
+    made = copy.deepcopy(instance)
+    if isinstance(made, Strategy):
+        made.check()
+    return made
 
 
 def _unknown_parameters(name: str, unknown: Sequence[str], known: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +9,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.factories import at, order_update, signal
+from tests.factories import order_update, signal
 from tests.unit.services.manager.desk import Desk, told
 
 from qtrader.events.events import OrderEvent, RiskDecisionEvent, SignalRejectedEvent
 from qtrader.events.vocabulary import OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
-from qtrader.market.universe import Membership, Universe
 
 CASH_RULES = {"account": "cash", "limits": {"max_gross_leverage": None, "max_position_percent": None}}
 
@@ -112,93 +110,6 @@ class TestWarmup:
         desk.send("close_short")
         desk.send("open_short")
         assert [refusal.purpose for refusal in desk.refusals] == [OrderPurpose.CLOSE, OrderPurpose.OPEN]
-
-
-class TestUniverse:
-    """AAPL is a member up to and including day 2."""
-
-    UNIVERSE = Universe([Membership("AAPL", date(2024, 1, 1), date(2024, 1, 2))])
-
-    def desk(self) -> Desk:
-        return Desk(is_member=self.UNIVERSE.contains)
-
-    @pytest.mark.parametrize(
-        ("day", "outcome"), [(1, "buy 100 open"), (2, "buy 100 open"), (3, "refused not_in_universe")]
-    )
-    def test_an_opening_needs_membership_at_its_instant(self, day: int, outcome: str) -> None:
-        assert told(self.desk().send("open_long", day=day)) == [outcome]
-
-    def test_the_refusal_names_symbol_and_instant_and_asks_no_risk(self) -> None:
-        desk = self.desk()
-        (refusal,) = desk.send("open_long", symbol="IBM", day=1)
-        assert (refusal.purpose, refusal.decision_id) == (OrderPurpose.OPEN, None)
-        assert refusal.message == (
-            f"IBM is not in the universe at {at(1).isoformat()}; a position in it can only be closed"
-        )
-
-    def test_what_has_left_may_be_closed(self) -> None:
-        desk = self.desk()
-        desk.hold("100")
-        assert told(desk.send("close_long", day=3)) == ["sell 100 close"]
-
-    def test_a_reversal_closes_and_its_opening_is_refused(self) -> None:
-        desk = self.desk()
-        desk.hold("100")
-        assert told(desk.send("open_short", day=3)) == ["sell 100 close", "refused not_in_universe"]
-
-    def test_without_a_universe_every_symbol_belongs(self) -> None:
-        assert told(Desk().send("open_long", symbol="IBM", day=3)) == ["buy 100 open"]
-
-
-class TestProceedsAsARemedy:
-    REMEDY = "proceeds_fund_same_instant would have let the closing orders on their way fund it"
-
-    def test_a_refusal_that_the_proceeds_would_have_funded_says_so(self) -> None:
-        desk = Desk("10000")
-        desk.hold("100")
-        desk.send("close_long")
-        desk.send("open_long", symbol="IBM")
-        decision = desk.decisions[-1]
-        assert decision.reason == "gross_leverage"
-        assert decision.remedy == f"no quantity would have passed; {self.REMEDY}"
-        # And so it would have.
-        funded = Desk("10000", proceeds_fund_same_instant=True)
-        funded.hold("100")
-        funded.send("close_long")
-        assert told(funded.send("open_long", symbol="IBM")) == ["buy 100 open"]
-
-    def test_cash_is_funded_likewise(self) -> None:
-        desk = Desk("10000", **CASH_RULES)
-        desk.hold("50")
-        desk.send("close_long")
-        desk.send("open_long", symbol="IBM")
-        decision = desk.decisions[-1]
-        assert decision.reason == "cash"
-        assert decision.remedy == f"a quantity of 50 instead of 100 would have passed; {self.REMEDY}"
-
-    def test_what_the_proceeds_would_not_fund_whole_does_not_name_them(self) -> None:
-        desk = Desk("9900")
-        desk.hold("50")
-        desk.send("close_long")
-        desk.send("open_long", symbol="IBM")
-        assert desk.decisions[-1].remedy == "a quantity of 49 instead of 100 would have passed"
-
-    def test_where_nothing_is_being_closed_or_they_fund_already_nothing_is_added(self) -> None:
-        for more in ({}, {"proceeds_fund_same_instant": True}):
-            desk = Desk("5000", **more)
-            desk.hold("10")
-            if more:
-                desk.send("close_long")
-            desk.send("open_long", symbol="IBM")
-            assert desk.decisions[-1].remedy == f"a quantity of {50 if more else 40} instead of 100 would have passed"
-
-    def test_the_published_chain_is_the_same_as_without_the_question(self) -> None:
-        desk = Desk("10000")
-        desk.hold("100")
-        desk.send("close_long")
-        decision, refusal = desk.send("open_long", symbol="IBM")
-        assert (refusal.causation_id, refusal.message) == (decision.event_id, decision.message)
-        assert decision.event_id == Desk("1").send("close_long") or decision.event_id
 
 
 class TestReservations:

@@ -110,9 +110,7 @@ def test_a_currency_that_is_not_the_accounts_leaves_no_quantity() -> None:
         CheckVerdict.FAIL,
         0,
     )
-    assert found.check.detail == (
-        "BMW is in EUR, the account is in USD; currencies are not converted yet"
-    )
+    assert found.check.detail == ("BMW is in EUR, the account is in USD; currencies are not converted yet")
 
 
 def test_shorts_are_allowed_or_not() -> None:

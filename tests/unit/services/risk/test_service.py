@@ -48,9 +48,7 @@ def opening(
         policy=rules,
         origin=Origin(RUN_ID, "risk_service"),
         account=books.account,
-        instrument=lambda symbol: Instrument(
-            symbol=symbol, quantity_step=Decimal(step), currency=currency
-        ),
+        instrument=lambda symbol: Instrument(symbol=symbol, quantity_step=Decimal(step), currency=currency),
         base_currency="USD",
     )
     leg = OpeningLeg(
@@ -181,9 +179,7 @@ class TestCurrency:
             "currency",
             0,
         )
-        assert decision.message == (
-            "AAPL is in EUR, the account is in USD; currencies are not converted yet"
-        )
+        assert decision.message == ("AAPL is in EUR, the account is in USD; currencies are not converted yet")
         assert decision.remedy == "no quantity would have passed"
         assert [check.name for check in decision.checks] == ["currency", *CHECKS]
 

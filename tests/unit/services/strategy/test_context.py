@@ -117,6 +117,12 @@ class TestPast:
         assert on_day(3, lambda context: context.history().close.tolist()) == [100.0, 101.5, 99.25]
         assert on_day(3, lambda context: context.history("MSFT", 2).close.tolist()) == [21.0, 22.0]
 
+    @pytest.mark.parametrize("count", [20, np.int64(20)])
+    def test_a_count_in_the_place_of_the_symbol_says_how_it_is_given(self, count: Any) -> None:
+        context = Stage(Play(lambda bar, context: None)).play(3).context()
+        with pytest.raises(StrategyError, match=r"^history: 20 is no symbol; .*by its name, count=20$"):
+            context.history(count)
+
     def test_history_cannot_be_asked_beyond_now_whatever_the_count(self) -> None:
         window = on_day(2, lambda context: context.history("AAPL", 1000))
         assert window.closed_at_us.tolist() == [at_us(1), at_us(2)]
@@ -157,7 +163,8 @@ class TestPast:
         names = {name for name in dir(context) if not name.startswith("_")}
         assert names == {
             "bar", "cash", "emit_signal", "equity", "history", "is_stopped", "is_warmup", "log", "logs",
-            "now", "now_us", "position", "positions", "record", "records", "rng", "strategy_id", "turn_to", "universe",
+            "now", "now_us", "position", "positions", "record", "records", "rng", "strategy_id",
+            "turn_to", "universe",
         }  # fmt: skip
 
 
@@ -193,10 +200,17 @@ class TestNotes:
 BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     (
         {"intention": "buy"},
-        r"intention is 'buy'; allowed is one of open_long, close_long, open_short, close_short; "
-        r"did you mean open_long\?$",
+        r"intention is 'buy'; .* open_long, close_long, open_short, close_short; did you mean open_long\?$",
     ),
-    ({"intention": None}, r"intention is None; allowed is one of open_long"),
+    ({"intention": None}, r"intention is None; .*open_short, close_short$"),
+    ({"intention": "hold"}, r"intention is 'hold'; .*open_short, close_short$"),
+    ({"intention": "long"}, r"; did you mean open_long\?$"),
+    ({"intention": "sell"}, r"; did you mean close_long, or open_short to go short\?$"),
+    ({"intention": "SHORT"}, r"; did you mean open_short\?$"),
+    ({"intention": "cover"}, r"; did you mean close_short\?$"),
+    ({"intention": "close"}, r"; did you mean close_long or close_short\?$"),
+    ({"intention": "Open-Long"}, r"; did you mean open_long\?$"),
+    ({"order_type": "LIMIT"}, r"; did you mean limit\?$"),
     ({"symbol": "IBM"}, r"strategy sma: unknown symbol 'IBM'; this run has AAPL, MSFT"),
     ({"symbol": None}, r"unknown symbol None"),
     ({"price": 0}, r"price is 0; allowed is a number above zero"),
