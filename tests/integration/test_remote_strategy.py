@@ -108,6 +108,7 @@ def test_intervals_exchanges_a_universe_and_splits_on_one_tape(market_fill: str)
                 Membership("AAPL", date(2024, 1, 1), session(15)),
                 Membership("AAPL", session(30)),
                 Membership("MSFT", date(2024, 1, 1)),
+                Membership("7203", date(2024, 1, 1)),
             ]
         ),
     )

@@ -29,6 +29,7 @@ def check(
     source: Annotated[
         str, typer.Argument(help="A source of the configuration, or a file, a folder or a glob.")
     ],
+    *,
     config: Annotated[Path, typer.Option("--config", "-c", help="Where sources are declared.")] = _CONFIG,
     preset: Annotated[
         str | None, typer.Option("--preset", help="The shape: yahoo, yfinance, stooq and so on.")

@@ -231,6 +231,7 @@ class BacktestEngine:
 
     def _finish(self) -> None:
         house = self.house
+        house.bus.store.rows = self._loop.row
         # What a strategy still wants when it hears of the last fills is refused with a reason, not lost.
         house.manager.end_trading()
         house.strategies.on_stop(self._loop.instant_us)

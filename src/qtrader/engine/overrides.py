@@ -26,7 +26,7 @@ from qtrader.libraries.strategies import LIBRARY
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.risk.policy import Limits, RiskPolicy
-from qtrader.services.strategy.protocol import StrategySpec, load
+from qtrader.services.strategy.protocol import Strategy, StrategySpec, load
 
 #: Other names of fields, as people know them.
 ALIASES: Mapping[str, str] = {"initial_equity": "portfolio.initial_cash"}
@@ -147,7 +147,13 @@ def _parameters_of(entry: Mapping[str, Any]) -> frozenset[str]:
 def _shipped_parameters(strategy: str) -> frozenset[str]:
     if strategy not in LIBRARY:
         return frozenset()
-    return frozenset(inspect.signature(load(strategy, LIBRARY)).parameters)
+    return _parameters_of_class(load(strategy, LIBRARY))
+
+
+def _parameters_of_class(cls: type) -> frozenset[str]:
+    if issubclass(cls, Strategy) and inspect.getattr_static(cls, "__init__") is Strategy.__init__:
+        return frozenset(cls.parameters())
+    return frozenset(inspect.signature(cls).parameters)
 
 
 def refuse_parameters(overrides: Mapping[str, Any], specs: Iterable[StrategySpec]) -> None:
@@ -157,11 +163,10 @@ def refuse_parameters(overrides: Mapping[str, Any], specs: Iterable[StrategySpec
         ConfigError: naming the parameter, its strategy, and where it goes.
     """
     for spec in specs:
-        # A name is imported later, by who knows the folders of its module.
-        cls = spec.strategy if isinstance(spec.strategy, type) else type(spec.strategy)
         if isinstance(spec.strategy, str):
-            continue
-        parameters = inspect.signature(cls).parameters
+            continue  # it is imported later, by who knows the folders of its module
+        cls = spec.strategy if isinstance(spec.strategy, type) else type(spec.strategy)
+        parameters = _parameters_of_class(cls)
         for name in overrides:
             if name in parameters and name not in override_names():
                 msg = (

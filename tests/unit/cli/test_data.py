@@ -97,3 +97,37 @@ def test_bad_input_is_refused(folder: Path, run: Run, arguments: list[str], mess
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_runs_configuration_may_hold_the_sources_itself(project: Path, run: Run) -> None:
+    named = run("data", "check", "sample", "--config", "config/system.yaml")
+    assert named.code == 0, named.err
+    assert "9,810 rows, 3 symbols" in named.out
+    sources = "{own: {path: 'sample:bars.csv', calendar: XNYS, prices: raw}}"
+    text = f"data_sources: {{sources: {sources}}}\nrun: {{seed: 1}}\n"
+    (project / "inline.yaml").write_text(text, encoding="utf-8")
+    inline = run("data", "check", "own", "-c", "inline.yaml")
+    assert inline.code == 0, inline.err
+    assert "9,810 rows, 3 symbols" in inline.out
+    assert "note: own: " not in inline.out
+    wrong = run("data", "check", "other", "-c", "inline.yaml")
+    assert wrong.code == 2
+    assert "unknown source 'other'; known are own" in wrong.err
+
+
+def test_what_is_not_declared_is_noted_and_options_declare_it(folder: Path, run: Run) -> None:
+    bare = run("data", "check", "good.csv").out
+    assert "note: good.csv: prices not declared: taken as raw" in bare
+    assert "bars fall on weekdays only; declare calendar, for example XNYS" in bare
+    assert "note: good.csv: column 'Adj Close' is ignored" in bare
+    told = run("data", "check", "good.csv", "--calendar", "XNYS", "--prices", "split_adjusted")
+    assert told.code == 0, told.err
+    assert "declared" not in told.out
+    assert "no calendar" not in told.out
+
+
+def test_options_say_where_times_are_meant(folder: Path, run: Run) -> None:
+    rows = "".join(f"2020-01-02 09:3{minute}:00,10,11,9,9.5,9.5,100\n" for minute in range(3))
+    (folder / "minutes.csv").write_text(HEADING + rows, encoding="utf-8")
+    outcome = run("data", "check", "minutes.csv", "--timezone", "America/New_York", "--set", "bar_label=open")
+    assert outcome.code == 0, outcome.err

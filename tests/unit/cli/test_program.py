@@ -205,3 +205,14 @@ def test_a_defect_shows_its_traceback_and_asks_for_a_report(
         outcome.err.splitlines()[-1]
         == "qtrader: this is a defect of QTrader; please report it with what stands above"
     )
+
+
+def test_the_package_runs_as_a_module() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "qtrader", "version"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout.strip()) == (0, __version__)

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import qtrader as qt
 from qtrader.engine.config import apply_overrides, default_run_config, load_run_config
-from qtrader.engine.overrides import ALIASES, override_names
+from qtrader.engine.overrides import ALIASES, FOREIGN_NAMES, override_names, refuse_parameters
 from qtrader.errors import ConfigError
 from qtrader.services.execution.settings import PercentCommission
 from qtrader.services.risk.policy import RiskPolicy
+from qtrader.services.strategy.protocol import specs_of
 
 SHIPPED = Path(__file__).parents[3] / "config" / "system.yaml"
 
@@ -84,6 +86,45 @@ def test_no_override_changes_nothing() -> None:
 def test_a_flat_name_means_one_field() -> None:
     targets = [path for name, path in override_names().items() if name not in ALIASES]
     assert len(targets) == len(set(targets))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("cash", "did you mean 'initial_equity', for example initial_equity=50_000?"),
+        ("fees", "did you mean 'commission', for example commission=\"0.1%\"?"),
+        ("commission_pct", "did you mean 'commission', for example commission=\"0.1%\"?"),
+        ("slippage", "did you mean 'slippage_bps', for example slippage_bps=5 for five basis points?"),
+        ("fast", "fast is a parameter of SMADualCrossStrategy: a strategy's parameters go in parameters={…}"),
+    ],
+)
+def test_names_of_other_tools_and_of_parameters_are_understood(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        apply_overrides(default_run_config(), {name: 1})
+    assert str(refused.value).startswith(f"override: unknown setting {name!r}; {meant}")
+
+
+def test_no_setting_has_a_name_that_is_explained_as_another_one() -> None:
+    assert not FOREIGN_NAMES.keys() & override_names().keys()
+    assert set(FOREIGN_NAMES.values()) <= override_names().keys()
+
+
+def test_a_parameter_of_a_strategy_that_is_handed_over_is_no_setting() -> None:
+    class Mine:
+        def __init__(self, lookback: int = 20, seed: int = 1) -> None:
+            self.lookback, self.seed = lookback, seed
+
+    message = "lookback is a parameter of Mine: a strategy's parameters go in"
+
+    class Declared(qt.Strategy):
+        lookback: int = 20
+
+    with pytest.raises(ConfigError, match="lookback is a parameter of Declared"):
+        refuse_parameters({"lookback": 5}, specs_of(Declared))
+    for strategy in (Mine, Mine()):
+        with pytest.raises(ConfigError, match=message):
+            refuse_parameters({"lookback": 5}, specs_of(strategy))
+    refuse_parameters({"seed": 5, "slippage_bps": 1}, specs_of(Mine))
 
 
 @pytest.mark.parametrize(

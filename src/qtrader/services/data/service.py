@@ -130,7 +130,7 @@ class DataService:
         if not events:
             return 0
         begins, ends = (to_epoch_us(event.occurred_at) for event in (events[0][1], events[-1][1]))
-        if self._streamed_until_us is not None and begins < self._streamed_until_us:
+        if self._streamed_until_us is not None and begins <= self._streamed_until_us:
             until = from_epoch_us(self._streamed_until_us)
             msg = (
                 f"{session!s} cannot be streamed: everything up to {until.isoformat()} is streamed already; "

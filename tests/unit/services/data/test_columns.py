@@ -29,13 +29,16 @@ def test_usual_names_are_found_and_noted(names: Any) -> None:
     loaded = load_frame(dict(zip(names, values, strict=True)), symbol="A")
     bar = loaded.tape.bar(0)
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (10.0, 11.0, 9.0, 10.5, 100.0)
-    (note,) = loaded.report.notes
-    assert note.startswith(f"data: columns detected: time = {names[0]!r}, open = {names[1]!r}")
+    assert loaded.report.notes[-1].startswith(
+        f"data: columns detected: time = {names[0]!r}, open = {names[1]!r}"
+    )
 
 
 def test_columns_that_are_not_used_are_noted() -> None:
     loaded = load_frame({"date": ["2020-01-02"], **ROW, "Adj Close": [9.9], "x": [1]}, symbol="A")
     assert "data: columns not used: 'Adj Close', 'x'" in loaded.report.notes
+    (ignored,) = [note for note in loaded.report.notes if "ignored" in note]
+    assert ignored.startswith("data: column 'Adj Close' is ignored: close is 'close' as it stands")
 
 
 def test_declared_names_go_first() -> None:

@@ -157,6 +157,19 @@ def test_what_is_not_there_is_refused_with_what_is(service: DataService, call: A
     assert message in str(refusal.value)
 
 
+def test_a_session_is_streamed_once_and_in_order(service: DataService) -> None:
+    service.load_data("AAPL", "2005-01-01")
+    service.stream_bar("2005-01-04")
+    for session in ("2005-01-03", "2005-01-04"):
+        with pytest.raises(DataError) as refusal:
+            service.stream_bar(session)
+        assert str(refusal.value).startswith(
+            f"{session} cannot be streamed: everything up to 2005-01-04T21:00:00+00:00 is streamed already; "
+            "stream sessions in order"
+        )
+    assert service.stream_bar("2005-01-05") == 1
+
+
 def test_a_service_without_a_bus_only_loads() -> None:
     service = DataService(config=SAMPLE)
     service.load_data("IBM")

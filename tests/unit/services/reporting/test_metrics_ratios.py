@@ -199,12 +199,12 @@ def test_a_benchmark_of_another_length_is_refused(measure) -> None:  # noqa: ANN
 
 
 def test_exposure_and_turnover_by_hand() -> None:
-    year = np.array([0, 100, 200, 300, round(DAYS_PER_YEAR * MICROSECONDS_PER_DAY)], dtype=np.int64)
+    four_years = np.array([0, 100, 200, 300, round(4 * DAYS_PER_YEAR * MICROSECONDS_PER_DAY)], dtype=np.int64)
     equity = [100.0, 100.0, 110.0, 90.0, 100.0]
     assert time_in_market([0.0, 50.0, 55.0, 0.0, 0.0]) == 0.5
     assert average_exposure([0.0, 50.0, 55.0, 0.0, 0.0], equity) == 0.25
-    assert annual_turnover([0.0, 50.0, 0.0, 150.0, 0.0], equity, year) == 1.0, (
-        "200 traded, half is one mean equity"
+    assert annual_turnover([0.0, 200.0, 0.0, 600.0, 0.0], equity, four_years) == 1.0, (
+        "800 traded, half is one mean equity in each of four years"
     )
 
 

@@ -12,6 +12,7 @@ from qtrader.services.reporting.returns import (
     PeriodReturn,
     cagr,
     cagr_n_over_p,
+    elapsed_days,
     monthly_returns,
     returns_from_equity,
     risk_free_per_period,
@@ -88,8 +89,19 @@ def test_total_return_without_flows_is_last_over_first() -> None:
 def test_cagr_goes_by_actual_days() -> None:
     four_years = at_us("2000-03-01", "2004-03-01")
     assert cagr([100.0, 146.41], four_years) == pytest.approx(0.1, abs=1e-12)
-    half_year = at_us("2001-01-01", "2001-07-02T15:00:00")
-    assert cagr([100.0, 110.0], half_year) == pytest.approx(0.21, abs=1e-12)
+    a_third_more = at_us("2001-01-01", "2002-05-03")
+    assert cagr([100.0, 110.0], a_third_more) == pytest.approx(1.1**0.75 - 1, abs=1e-12), (
+        "487 days are 4/3 years"
+    )
+
+
+def test_days_go_by_dates_and_not_by_the_time_of_day() -> None:
+    around_the_clock = at_us("2000-03-01", "2004-03-01")
+    exchange = at_us("2000-03-01T14:30:00", "2004-02-29T21:00:00")
+    assert elapsed_days(around_the_clock) == elapsed_days(exchange) == 1461.0
+    assert cagr([100.0, 146.41], exchange) == pytest.approx(0.1, abs=1e-12)
+    assert elapsed_days(at_us("2000-03-01T14:30:00", "2000-03-01T21:00:00")) == 1.0
+    assert elapsed_days(at_us("2000-03-01")) == 0.0
 
 
 def test_cagr_n_over_p_goes_by_periods() -> None:
@@ -103,7 +115,7 @@ def test_growth_to_zero_is_a_total_loss_and_below_zero_is_undefined() -> None:
     year = at_us("2001-01-01", "2002-01-01")
     assert cagr([100.0, 0.0], year) == -1.0
     assert cagr([100.0, -1.0], year) is None
-    assert cagr([100.0, 150.0], at_us("2001-01-01", "2001-01-01T00:00:01")) is None, (
+    assert cagr([100.0, 1e6], at_us("2001-01-01", "2001-01-01T00:00:01")) is None, (
         "beyond the range of a float"
     )
 

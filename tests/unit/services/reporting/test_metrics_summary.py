@@ -21,7 +21,7 @@ from qtrader.services.reporting.moments import MetricInputError
 from qtrader.services.reporting.trade_metrics import ClosedTrade
 
 DAY = 86_400_000_000
-#: 2020-01-31, the close at 21:00 UTC.
+#: 2020-01-31, the close at 21:00 UTC; days count from this date on, whatever the time of day.
 FIRST = int(datetime(2020, 1, 31, 21, tzinfo=UTC).timestamp()) * 1_000_000
 
 
@@ -48,11 +48,11 @@ def test_a_small_account_number_by_number() -> None:
     assert metrics["started_on"] == "2020-01-31"
     assert metrics["ended_on"] == "2020-02-04"
     assert metrics["period_count"] == 4
-    assert metrics["years"] == pytest.approx(4 / 365.25)
+    assert metrics["years"] == pytest.approx(5 / 365.25)
     assert (metrics["start_equity"], metrics["end_equity"]) == (1000.0, 960.0)
     assert (metrics["external_flows"], metrics["net_profit"]) == (0.0, -40.0)
     assert metrics["total_return"] == pytest.approx(-0.04)
-    assert metrics["cagr"] == pytest.approx(0.96 ** (365.25 / 4) - 1)
+    assert metrics["cagr"] == pytest.approx(0.96 ** (365.25 / 5) - 1)
     assert metrics["cagr_n_over_p"] == pytest.approx(0.96**63 - 1)
     assert metrics["best_day"] == pytest.approx(0.1)
     assert metrics["worst_day"] == pytest.approx(960 / 1066.56 - 1)
@@ -63,15 +63,15 @@ def test_a_small_account_number_by_number() -> None:
     assert metrics["max_drawdown_trough_on"] == "2020-02-04"
     assert metrics["max_drawdown_recovered_on"] is None
     assert metrics["max_drawdown_days"] == metrics["longest_drawdown_days"] == 2.0
-    assert metrics["calmar"] == pytest.approx((0.96 ** (365.25 / 4) - 1) / (1 - 960 / 1111))
+    assert metrics["calmar"] == pytest.approx((0.96 ** (365.25 / 5) - 1) / (1 - 960 / 1111))
     assert metrics["calmar_n_over_p"] == pytest.approx((0.96**63 - 1) / (1 - 960 / 1111))
     assert metrics["time_in_market"] == 0.5
     assert metrics["average_exposure"] == pytest.approx(0.25)
-    assert metrics["annual_turnover"] == pytest.approx(520 / (5147.56 / 5) / 4 * 365.25)
+    assert metrics["annual_turnover"] == pytest.approx(520 / (5147.56 / 5) / 5 * 365.25)
     assert metrics["trade_count"] == 1
     assert metrics["trade_net_pnl"] == -40.0
     assert metrics["benchmark_total_return"] is None
-    assert summary.notes == ("The run covers 4 days: annualised figures extrapolate.",)
+    assert summary.notes == ("The run covers 5 days: annualised figures extrapolate.",)
 
 
 def test_known_sharpe_and_sortino_come_through_the_summary() -> None:
@@ -241,3 +241,24 @@ def test_every_measure_is_described() -> None:
 )
 def test_values_as_a_report_shows_them(unit, value, expected: str) -> None:  # noqa: ANN001 - a table
     assert format_metric(Metric("key", "Name", unit, "Return", "A sentence."), value) == expected
+
+
+def test_the_first_point_has_the_date_of_the_open_even_at_midnight() -> None:
+    midnights = FIRST - 21 * 3_600_000_000 + np.arange(4, dtype=np.int64) * DAY
+    summary = summarize(AccountSeries(np.array([100.0, 90.0, 95.0, 101.0]), midnights))
+    assert summary.metrics["started_on"] == "2020-01-31"
+    assert summary.metrics["ended_on"] == "2020-02-02", "three whole days, the last ends at midnight"
+    assert summary.metrics["years"] == 3 / 365.25
+    assert summary.metrics["max_drawdown_peak_on"] == "2020-01-31", "the capital is the peak"
+    assert summary.drawdowns[0].peak_on.isoformat() == "2020-01-31"
+
+
+def test_an_unknown_measure_is_answered_with_near_ones() -> None:
+    metrics = summarize(account(100.0, 90.0)).metrics
+    with pytest.raises(KeyError, match=r"no measure 'cagrr'; did you mean 'cagr'"):
+        metrics["cagrr"]
+    with pytest.raises(KeyError, match="names them all"):
+        metrics["xyzzy123"]
+    assert metrics.get("cagrr") is None
+    assert "cagrr" not in metrics
+    assert isinstance(metrics, dict)
