@@ -24,10 +24,8 @@ class BuyOnce(qt.Strategy):
 
 def run(action: str, ratio: float) -> qt.Results:
     closes = [100.0, 100.0, 66.67, 66.67]
-    data = {"date": DAYS} | {name: closes for name in ("open", "high", "low", "close")}
-    actions = pl.DataFrame(
-        {"symbol": ["X"], "ex_date": ["2024-01-04"], "action": [action], "ratio": [ratio]}
-    )
+    data = {"date": DAYS} | dict.fromkeys(("open", "high", "low", "close"), closes)
+    actions = pl.DataFrame({"symbol": ["X"], "ex_date": ["2024-01-04"], "action": [action], "ratio": [ratio]})
     return qt.backtest(data, BuyOnce, symbol="X", prices="raw", corporate_actions=actions)
 
 
