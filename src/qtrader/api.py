@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtrader.engine.backtest_engine import BacktestEngine
 from qtrader.engine.config import RunConfig, apply_overrides, default_run_config, load_run_config
 from qtrader.engine.inputs import READING_OPTIONS, load_frame_inputs
+from qtrader.engine.overrides import refuse_parameters
 from qtrader.services.data.source import DividendBasis
 from qtrader.services.strategy.protocol import specs_of
 
@@ -68,9 +69,11 @@ def backtest(
     }
     if initial_equity is not None:
         overrides["initial_equity"] = initial_equity
+    specs = specs_of(strategy, parameters)
+    refuse_parameters(overrides, specs)
     resolved = apply_overrides(base, overrides)
     inputs = load_frame_inputs(data, resolved.run, reading)
-    return BacktestEngine(resolved, inputs, specs_of(strategy, parameters)).run()
+    return BacktestEngine(resolved, inputs, specs).run()
 
 
 def _tells_how_to_read(name: str, value: Any) -> bool:

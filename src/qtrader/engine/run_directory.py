@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from qtrader.engine.results import Results
 
 #: The layout that is written; another one is refused when it is read.
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 #: A tape of more rows is not copied into the directory.
 BARS_LIMIT: Final = 5_000_000
@@ -272,9 +272,11 @@ def load_run(path: str | Path) -> StoredRun:
     if manifest is None:
         msg = f"{directory} holds no run: there is no {MANIFEST}; name a directory that a run has written"
         raise OutputError(msg)
-    if manifest.get("format") != FORMAT:
-        found = manifest.get("format")
+    found = manifest.get("format")
+    if found != FORMAT:
         msg = f"{directory / MANIFEST}: format is {found!r}; this version of QTrader reads format {FORMAT}"
+        if isinstance(found, int) and found < FORMAT:
+            msg += "; the directory is of an earlier version: run the backtest again"
         raise OutputError(msg)
     try:
         run = rebuild(directory, manifest)

@@ -105,3 +105,14 @@ def test_warmup_start_and_end_are_of_the_run() -> None:
     assert [one.session for one in results.valuations] == [session(1), session(2)]
     with pytest.raises(ConfigError, match="the range is empty"):
         backtest(start=date(2024, 1, 5), end=date(2024, 1, 4))
+
+
+def test_a_parameter_given_as_an_override_is_sent_where_it_belongs() -> None:
+    class Own(qt.Strategy):
+        period: int = 5
+
+        def on_bar(self, bar: Any, context: Any) -> None:
+            return
+
+    with pytest.raises(ConfigError, match=r"parameters=\{"):
+        qt.backtest(qt.sample_data("IBM"), Own, period=10)

@@ -270,7 +270,12 @@ def test_a_changed_configuration_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'"format": 1', b'"format": 9', "format is 9; this version of QTrader reads format 1"),
+        (b'"format": 2', b'"format": 9', "format is 9; this version of QTrader reads format 2"),
+        (
+            b'"format": 2',
+            b'"format": 1',
+            "format 2; the directory is of an earlier version: run the backtest again",
+        ),
         (b'"began_us"', b'"began"', "is damaged"),
         (b"{", b"", "cannot be read"),
     ],
