@@ -21,6 +21,7 @@ from qtrader.events.events import CorporateActionEvent
 from qtrader.events.vocabulary import ActionType
 from qtrader.market.instruments import CURRENCY_PATTERN
 from qtrader.market.intervals import DAY_US
+from qtrader.market.record_files import read_records
 from qtrader.market.session_calendar import SessionCalendar
 
 #: The order in which actions of one symbol and date apply.
@@ -134,21 +135,8 @@ def read_corporate_actions(path: str | Path, default_currency: str = "USD") -> l
     Raises:
         DataError: naming file, row and what is wrong.
     """
-    import polars as pl
-
-    file = Path(path)
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            frame = pl.read_parquet(file)
-        else:
-            frame = pl.read_csv(file, infer_schema=False)
-    except FileNotFoundError:
-        msg = f"{file}: no such file; it should list corporate actions"
-        raise DataError(msg) from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        msg = f"{file}: cannot be read: {error}"
-        raise DataError(msg) from error
-    return actions_from_rows(frame.columns, frame.iter_rows(), str(file), default_currency)
+    frame = read_records(path, "corporate actions")
+    return actions_from_rows(frame.columns, frame.iter_rows(), str(path), default_currency)
 
 
 def actions_from_rows(

@@ -16,6 +16,7 @@ from typing import Any
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.errors import DataError
+from qtrader.market.record_files import read_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +95,8 @@ def read_universe(path: str | Path) -> Universe:
     Raises:
         DataError: naming file, row and what is wrong.
     """
-    import polars as pl
-
-    file = Path(path)
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            frame = pl.read_parquet(file)
-        else:
-            frame = pl.read_csv(file, infer_schema=False)
-    except FileNotFoundError:
-        msg = f"{file}: no such file; it should list a universe"
-        raise DataError(msg) from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        msg = f"{file}: cannot be read: {error}"
-        raise DataError(msg) from error
-    return universe_from_rows(frame.columns, frame.iter_rows(), str(file))
+    frame = read_records(path, "a universe")
+    return universe_from_rows(frame.columns, frame.iter_rows(), str(path))
 
 
 def universe_from_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], place: str) -> Universe:
