@@ -172,7 +172,7 @@ class StrategyService:
 
     def _keep(self, notice: FillEvent | OrderUpdateEvent | SignalRejectedEvent) -> None:
         runner = self._runners.get(notice.strategy_id)
-        if runner is not None and runner.takes(_NOTICES[type(notice)]):
+        if runner is not None and type(notice) in runner.wanted_notices:
             # As it would arrive in another process: its Decimals in their canonical form.
             runner.notices.append(codec.decode_as(type(notice), codec.encode(notice, is_validated=True)))
             self.has_notices = True
@@ -189,6 +189,7 @@ class _Runner:
             strategy, "on_slice", None
         )
         self.notices: list[FillEvent | OrderUpdateEvent | SignalRejectedEvent] = []
+        self.wanted_notices = frozenset(kind for kind, handler in _NOTICES.items() if self.takes(handler))
 
     def takes(self, handler: str) -> bool:
         """Tell whether the strategy has a handler of its own, not the base's empty one."""
