@@ -2,7 +2,7 @@
 
 A symbol's price at an instant is the close of the last bar of its finest interval that had closed by then.
 Two ways lead to it: `LastPrices` moves forward with the engine and answers in amortised constant time,
-`close_at` answers for any instant by bisection. `decimal_price` is the bridge from floats to money.
+`close_at` answers for any instant by bisection.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
 from qtrader.market.tape import Tape
-from qtrader.money import decimal_of as decimal_price
-
-__all__ = ["LastPrices", "close_at", "decimal_price", "last_row", "next_row"]
+from qtrader.money import decimal_of
 
 
 class _SymbolPrices:
@@ -87,7 +85,7 @@ class LastPrices:
         """Return the last known close of a symbol as a Decimal, or None before its first bar."""
         cursor = self._cursor(symbol)
         if cursor.decimal is None and cursor.price is not None:
-            cursor.decimal = decimal_price(cursor.price)
+            cursor.decimal = decimal_of(cursor.price)
         return cursor.decimal
 
     def price_at(self, symbol: str, instant_us: int) -> float | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from qtrader.market.corporate_actions import per_unit, unit_multiplier
-from qtrader.market.prices import decimal_price
+from qtrader.money import decimal_of
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -48,4 +48,4 @@ class StreamMarks:
         if close is None:
             return None
         ratio = self._fresh_splits.get(symbol)
-        return decimal_price(close) if ratio is None else per_unit(decimal_price(close), ratio)
+        return decimal_of(close) if ratio is None else per_unit(decimal_of(close), ratio)

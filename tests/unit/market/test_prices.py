@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtrader.errors import DataError
-from qtrader.market.prices import LastPrices, close_at, decimal_price, last_row, next_row
+from qtrader.market.prices import LastPrices, close_at, last_row, next_row
 from qtrader.market.tape import Tape
 from qtrader.market.tape_build import SymbolColumns, build_tape
+from qtrader.money import decimal_of
 
 MINUTE = 60_000_000
 
@@ -90,4 +91,4 @@ def test_the_cursor_agrees_with_a_scan(first: Any, second: Any, moves: Any) -> N
 
 @given(st.decimals("0.0001", "999999", places=4))
 def test_the_bridge_gives_back_what_the_source_wrote(written: Any) -> None:
-    assert decimal_price(float(written)) == written
+    assert decimal_of(float(written)) == written
