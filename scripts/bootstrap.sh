@@ -1,13 +1,14 @@
 #!/bin/sh
-# Make a virtual environment that holds what one lock file names, and this project on top of it, editable.
+# Make a virtual environment that holds what one lock file names, and this project on top of it, editable; the peers
+# that we compare with get an environment without it, for their scripts know only files.
 #
-#   scripts/bootstrap.sh runtime|dev        (PYTHON=python3.12 chooses the interpreter, VENV=.venv the folder)
+#   scripts/bootstrap.sh runtime|dev|peers  (PYTHON=python3.12 chooses the interpreter, VENV=.venv the folder)
 #
 # A stamp in the environment holds the checksums of what it was made from, so repeating costs milliseconds. While work
 # is under way the environment is marked incomplete; one that an interruption left so is made anew by the next run.
 set -eu
 
-lock=${1:?usage: scripts/bootstrap.sh runtime|dev}
+lock=${1:?usage: scripts/bootstrap.sh runtime|dev|peers}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 venv=${VENV:-.venv}
@@ -100,7 +101,7 @@ pip_install() {
 }
 
 is_done() {
-    is_current dev || { [ "$lock" = runtime ] && is_current runtime; }
+    is_current "$lock" || { [ "$lock" = runtime ] && is_current dev; }
 }
 
 if is_done; then exit; fi
@@ -112,12 +113,12 @@ if is_done; then exit; fi
 
 is_usable || make_venv
 # Whoever has the larger set keeps it: the smaller lock is part of it, and nothing is put back.
-if [ -e "$venv/dev.stamp" ]; then lock=dev; fi
+if [ "$lock" = runtime ] && [ -e "$venv/dev.stamp" ]; then lock=dev; fi
 echo "Installing requirements/$lock.txt into $venv (the first time takes a minute or two)"
 : >"$incomplete"
 rm -f "$venv"/*.stamp
 # The lock is complete, so pip resolves nothing; wheels only, for a build would fetch tools that no hash pins.
 pip_install --no-deps --require-hashes --only-binary :all: -r "requirements/$lock.txt"
-pip_install --no-deps --no-build-isolation --editable .
+if [ "$lock" != peers ]; then pip_install --no-deps --no-build-isolation --editable .; fi
 key_of "$lock" >"$venv/$lock.stamp"
 rm -f "$incomplete" "$log"

@@ -43,5 +43,6 @@ def replaced(record: Any, **values: Any) -> Any:
 
 def as_the_engine_makes_it(event: Any) -> Any:
     cls: type[msgspec.Struct] = type(event)
-    instants = [field.attribute for field in fields_of(cls) if field.kind is Kind.INSTANT]
-    return replaced(event, **{name: getattr(event, name).astimezone(UTC) for name in instants})
+    names = [field.attribute for field in fields_of(cls) if field.kind is Kind.INSTANT]
+    instants = {name: getattr(event, name) for name in names}
+    return replaced(event, **{name: at.astimezone(UTC) for name, at in instants.items() if at is not None})

@@ -24,7 +24,7 @@ _DEFINITIONS = {
     Kind.TEXT: {None, "currency", "event_id"},
 }
 
-_TYPES = {Kind.FLAG: "boolean", Kind.RECORD: "object", Kind.RECORDS: "array"}
+_TYPES = {Kind.FLAG: "boolean", Kind.INTEGER: "integer", Kind.RECORD: "object", Kind.RECORDS: "array"}
 
 
 def differences(cls: type[msgspec.Struct], schema: Mapping[str, Any], where: str = "") -> list[str]:

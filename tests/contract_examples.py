@@ -102,11 +102,8 @@ def _effect(
     origin = Origin(_RUN, service)
     if cause is None:
         assert occurred_at is not None
-        origin.begin(None, None, occurred_at)
-    else:
-        chain = cause.correlation_id or cause.event_id
-        origin.begin(cause.event_id, chain, occurred_at or cause.occurred_at)
-    return origin.stamp()
+        return {"envelope": origin.effect_of_id(None, None, occurred_at)}
+    return {"envelope": origin.effect_of(cause, occurred_at or cause.occurred_at)}
 
 
 def _bar(day: int, *numbers: float) -> PriceBarEvent:

@@ -24,7 +24,7 @@ from qtrader.events.events import (
     SignalEvent,
     SignalRejectedEvent,
 )
-from qtrader.events.identity import Origin, uuid8
+from qtrader.events.identity import Envelope, Origin, uuid8
 from qtrader.events.vocabulary import (
     ActionType,
     FillBasis,
@@ -103,7 +103,7 @@ def tape_of(
 
 def envelope(key: str, occurred_at: datetime, **more: Any) -> dict[str, Any]:
     """Make an envelope whose event_id comes from a key."""
-    stamp: dict[str, Any] = {
+    said: dict[str, Any] = {
         "event_id": uuid8(key),
         "run_id": RUN_ID,
         "occurred_at": occurred_at,
@@ -111,7 +111,7 @@ def envelope(key: str, occurred_at: datetime, **more: Any) -> dict[str, Any]:
         "correlation_id": uuid8(key),
         "causation_id": None,
     }
-    return stamp | more
+    return {"envelope": Envelope.known(**(said | more))}
 
 
 def signal(
@@ -248,7 +248,6 @@ class Ledger:
         quantity: Decimal | None = None,
     ) -> None:
         self._count += 1
-        self._origin.begin(None, None, at(1))
         postings = tuple(
             Posting(account, "USD", Decimal(amount), symbol=symbol, quantity=quantity, lot_id="lot")
             if account in {SECURITIES, SECURITIES_SHORT}
@@ -256,7 +255,7 @@ class Ledger:
             for account, amount in lines
         )
         entry = LedgerEntryEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of_id(None, None, at(1)),
             entry_id=f"entry-{self._count}",
             kind=kind,
             description="by hand",

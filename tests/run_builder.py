@@ -127,9 +127,8 @@ class RunBuilder:
         signed = Decimal(quantity)
         size, side = abs(signed), Side.BUY if signed > 0 else Side.SELL
         order = self.order(symbol, signed, purpose=purpose, strategy=strategy, reason=reason, price=price)
-        self._origin.begin(order.event_id, order.correlation_id, self.closed_at)
         fill = FillEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of_id(order.event_id, order.correlation_id, self.closed_at),
             fill_id=f"{order.order_id}#1",
             order_id=order.order_id,
             signal_id=order.signal_id,
@@ -164,9 +163,8 @@ class RunBuilder:
         """Signal, decide and order; the order rests."""
         signal = self.signal(symbol, quantity, purpose=purpose, strategy=strategy, reason=reason, price=price)
         decision = self.decide(signal, Decimal(quantity), Verdict.APPROVED)
-        self._origin.begin(decision.event_id, decision.correlation_id, self.closed_at)
         order = OrderEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of_id(decision.event_id, decision.correlation_id, self.closed_at),
             order_id=f"{signal.signal_id}/{purpose.value}",
             signal_id=signal.signal_id,
             strategy_id=strategy,
@@ -199,9 +197,8 @@ class RunBuilder:
         else:
             intention = SignalIntention.CLOSE_SHORT if is_buy else SignalIntention.CLOSE_LONG
         ordinal, self._orders = self._orders, self._orders + 1
-        self._origin.begin(f"bar-{self.day_number}", None, self.closed_at)
         signal = SignalEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of_id(f"bar-{self.day_number}", None, self.closed_at),
             signal_id=f"{strategy}:{symbol}:{self.closed_at:%Y%m%d}:{ordinal}",
             strategy_id=strategy,
             symbol=symbol,
@@ -215,9 +212,8 @@ class RunBuilder:
     def decide(self, signal: SignalEvent, quantity: Decimal, verdict: Verdict) -> RiskDecisionEvent:
         is_refused = verdict is Verdict.REJECTED
         check = CheckVerdict.FAIL if is_refused else CheckVerdict.PASS
-        self._origin.handle(signal)
         decision = RiskDecisionEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of(signal, signal.occurred_at),
             decision_id=f"{signal.signal_id}/open?",
             signal_id=signal.signal_id,
             strategy_id=signal.strategy_id,
@@ -245,9 +241,8 @@ class RunBuilder:
         """Signal something that is refused."""
         signal = self.signal(symbol, quantity)
         decision = self.decide(signal, Decimal(quantity), Verdict.REJECTED) if by_risk else None
-        self._origin.handle(signal if decision is None else decision)
         rejected = SignalRejectedEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of(decision or signal, signal.occurred_at),
             signal_id=signal.signal_id,
             strategy_id=signal.strategy_id,
             symbol=symbol,
@@ -267,11 +262,10 @@ class RunBuilder:
         filled: Decimal = Decimal(0),
         average: Decimal | None = None,
     ) -> None:
-        self._origin.begin(order.event_id, order.correlation_id, self.closed_at)
         is_done = status not in {OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED}
         self.publish(
             OrderUpdateEvent(
-                **self._origin.stamp(),
+                envelope=self._origin.effect_of_id(order.event_id, order.correlation_id, self.closed_at),
                 order_id=order.order_id,
                 strategy_id=order.strategy_id,
                 symbol=order.symbol,
@@ -298,9 +292,8 @@ class RunBuilder:
 
     def _action(self, symbol: str, kind: ActionType, **fields: Any) -> None:
         day = self.days[self.day_number]
-        self._origin.begin(None, None, day)
         action = CorporateActionEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of_id(None, None, day),
             action_id=f"{symbol}:{kind.value}:{day:%Y%m%d}",
             symbol=symbol,
             action_type=kind,
@@ -315,9 +308,10 @@ class RunBuilder:
         """Settle what is due and value the books."""
         with money_context():
             self.books.settle_due(self.closed_at)
-            self._origin.begin(None, None, self.closed_at)
             trigger = ValuationTriggerEvent(
-                **self._origin.stamp(), session=self.closed_at.date(), calendar="UTC"
+                envelope=self._origin.effect_of_id(None, None, self.closed_at),
+                session=self.closed_at.date(),
+                calendar="UTC",
             )
             self.publish(trigger)
             self.books.on_valuation_trigger(trigger)

@@ -35,7 +35,7 @@ from qtrader.events.events import (
     SizingInput,
     ValuationTriggerEvent,
 )
-from qtrader.events.identity import uuid8
+from qtrader.events.identity import Envelope, uuid8
 from qtrader.events.vocabulary import (
     ActionType,
     CheckVerdict,
@@ -98,32 +98,72 @@ def _optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def _decision(cls: type[Any], **payload: Any) -> st.SearchStrategy[Any]:
     return st.builds(
         cls,
-        event_id=texts.map(uuid8),
-        run_id=texts,
-        occurred_at=instants,
-        source_service=texts,
-        correlation_id=_optional(texts),
-        causation_id=_optional(texts),
+        envelope=st.builds(
+            Envelope.known,
+            event_id=texts.map(uuid8),
+            run_id=texts,
+            occurred_at=instants,
+            source_service=texts,
+            correlation_id=_optional(texts),
+            causation_id=_optional(texts),
+        ),
         **payload,
     )
 
 
 def _priced(cls: type[Any], **payload: Any) -> st.SearchStrategy[Any]:
-    """Give each order type the prices that it has."""
+    """Give each order type the prices that it has, and a good-till-date order its end."""
     absent = st.none()
 
-    def of_type(order_type: OrderType) -> st.SearchStrategy[Any]:
-        has_limit = order_type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-        has_stop = order_type in {OrderType.STOP, OrderType.STOP_LIMIT}
+    def of_type(order_type: OrderType, time_in_force: TimeInForce) -> st.SearchStrategy[Any]:
+        has_limit, has_stop = PRICES[order_type]
         return _decision(
             cls,
             order_type=st.just(order_type),
             limit_price=positive_decimals if has_limit else absent,
             stop_price=positive_decimals if has_stop else absent,
+            time_in_force=st.just(time_in_force),
+            expires_at=instants if time_in_force is TimeInForce.GTD else absent,
             **payload,
         )
 
-    return st.sampled_from(OrderType).flatmap(of_type)
+    def trailing(order_type: OrderType, how: str) -> st.SearchStrategy[Any]:
+        trail: dict[str, Any] = {f"trail_{how}": positive_decimals}
+        if how == "atr_multiple":
+            trail["trail_atr_period"] = st.integers(1, 1_000)
+        if order_type is OrderType.TRAILING_STOP_LIMIT:
+            trail["trail_limit_offset"] = non_negative_decimals
+        return _decision(
+            cls,
+            order_type=st.just(order_type),
+            stop_price=_optional(positive_decimals),
+            time_in_force=st.just(TimeInForce.GTC),
+            **trail,
+            **payload,
+        )
+
+    plain = st.builds(of_type, st.sampled_from(sorted(PRICES)), st.sampled_from(TimeInForce))
+    trails = st.builds(
+        trailing,
+        st.sampled_from([OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT]),
+        st.sampled_from(["amount", "percent", "atr_multiple"]),
+    )
+    return (plain | trails).flatmap(lambda events: events)
+
+
+#: Whether an order of each type that does not trail has a limit price, and whether it has a stop price.
+PRICES: dict[OrderType, tuple[bool, bool]] = {
+    OrderType.MARKET: (False, False),
+    OrderType.LIMIT: (True, False),
+    OrderType.STOP: (False, True),
+    OrderType.STOP_LIMIT: (True, True),
+    OrderType.MARKET_ON_OPEN: (False, False),
+    OrderType.LIMIT_ON_OPEN: (True, False),
+    OrderType.MARKET_ON_CLOSE: (False, False),
+    OrderType.LIMIT_ON_CLOSE: (True, False),
+    OrderType.MARKET_IF_TOUCHED: (False, True),
+    OrderType.LIMIT_IF_TOUCHED: (True, True),
+}
 
 
 def _bar(
@@ -250,10 +290,27 @@ _signal_fields: dict[str, Any] = {
     "intention": st.sampled_from(SignalIntention),
     "price": positive_decimals,
     "confidence": _optional(fractions),
-    "time_in_force": st.sampled_from(TimeInForce),
     "stop_loss": _optional(positive_decimals),
     "take_profit": _optional(positive_decimals),
     "reason": _optional(texts),
+}
+
+_fill_fields: dict[str, Any] = {
+    "fill_id": texts,
+    "order_id": texts,
+    "signal_id": texts,
+    "strategy_id": texts,
+    "symbol": symbols,
+    "side": st.sampled_from(Side),
+    "purpose": st.sampled_from(OrderPurpose),
+    "quantity": positive_decimals,
+    "price": positive_decimals,
+    "reference_price": positive_decimals,
+    "commission": decimals,
+    "slippage": decimals,
+    "currency": currencies,
+    "executed_at": instants,
+    "basis": st.sampled_from(FillBasis),
 }
 
 _STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
@@ -283,7 +340,6 @@ _STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         symbol=symbols,
         side=st.sampled_from(Side),
         quantity=positive_decimals,
-        time_in_force=st.sampled_from(TimeInForce),
         purpose=st.sampled_from(OrderPurpose),
         decision_id=_optional(texts),
         parent_order_id=_optional(texts),
@@ -292,22 +348,17 @@ _STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     OrderUpdateEvent: st.sampled_from(OrderStatus).flatmap(_order_update),
     FillEvent: _decision(
         FillEvent,
-        fill_id=texts,
-        order_id=texts,
-        signal_id=texts,
-        strategy_id=texts,
-        symbol=symbols,
-        side=st.sampled_from(Side),
-        purpose=st.sampled_from(OrderPurpose),
-        quantity=positive_decimals,
-        price=positive_decimals,
-        reference_price=positive_decimals,
-        commission=decimals,
-        slippage=decimals,
-        currency=currencies,
-        executed_at=instants,
-        basis=st.sampled_from(FillBasis),
-        is_ambiguous=st.booleans(),
+        **_fill_fields,
+        is_ambiguous=st.just(False),
+    )
+    | _decision(
+        FillEvent,
+        **_fill_fields,
+        is_ambiguous=st.just(True),
+        worst_price=_optional(positive_decimals),
+        best_price=_optional(positive_decimals),
+        worst_exit_price=_optional(positive_decimals),
+        best_exit_price=_optional(positive_decimals),
     ),
     LedgerEntryEvent: _decision(
         LedgerEntryEvent,

@@ -16,6 +16,7 @@ from qtrader.version import __version__
 
 if TYPE_CHECKING:
     from qtrader.api import backtest as backtest
+    from qtrader.api import check_lookahead as check_lookahead
     from qtrader.engine.backtest_engine import BacktestEngine as BacktestEngine
     from qtrader.engine.results import Results as Results
     from qtrader.errors import QTraderError as QTraderError
@@ -41,6 +42,7 @@ _HOMES = {
     "Strategy": "qtrader.services.strategy.protocol",
     "StrategySpec": "qtrader.services.strategy.protocol",
     "backtest": "qtrader.api",
+    "check_lookahead": "qtrader.api",
     "indicators": "qtrader.libraries.indicators",
     "sample_data": "qtrader.sample",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "StrategySpec",
     "__version__",
     "backtest",
+    "check_lookahead",
     "indicators",
     "sample_data",
 ]

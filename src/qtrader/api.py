@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 from qtrader.engine.backtest_engine import BacktestEngine
 from qtrader.engine.config import RunConfig, apply_overrides, default_run_config, load_run_config
 from qtrader.engine.inputs import READING_OPTIONS, load_frame_inputs
+from qtrader.engine.lookahead_instants import DEFAULT_INSTANTS
 from qtrader.engine.overrides import refuse_parameters
+from qtrader.errors import ConfigError
 from qtrader.services.data.source import DividendBasis
 from qtrader.services.strategy.protocol import specs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import polars as pl
+
+    from qtrader.engine.inputs import Inputs
+    from qtrader.engine.lookahead_report import LookaheadReport
     from qtrader.engine.results import Results
+    from qtrader.services.strategy.protocol import StrategySpec
 
 
 def backtest(
@@ -57,6 +64,78 @@ def backtest(
         >>> results.metrics["total_return"] > 0
         True
     """
+    resolved, inputs, specs = _prepared(
+        data, strategy, overrides, initial_equity=initial_equity, config=config, parameters=parameters
+    )
+    return BacktestEngine(resolved, inputs, specs).run()
+
+
+def check_lookahead(
+    data: Any,
+    strategy: Any,
+    *,
+    initial_equity: float | str | None = None,
+    config: RunConfig | str | Path | None = None,
+    parameters: Mapping[str, Any] | Callable[[pl.DataFrame], Mapping[str, Any]] | None = None,
+    instants: int = DEFAULT_INSTANTS,
+    check_seed: int = 0,
+    **overrides: Any,
+) -> LookaheadReport:
+    """Check whether strategies decide by what they could not know; docs/lookahead.md says how.
+
+    Args:
+        data: as in `backtest`.
+        strategy: as in `backtest`.
+        initial_equity: as in `backtest`.
+        config: as in `backtest`.
+        parameters: as in `backtest`; or, where they are computed from the data, a function that computes them
+            of a frame with the columns symbol, interval, opened_at, closed_at, open, high, low, close, volume
+            and signal_factor, which is called for every run with the data of that run.
+        instants: at how many instants the future is changed.
+        check_seed: decides the noise in the changed prices.
+        **overrides: as in `backtest`.
+
+    Raises:
+        ConfigError: as `backtest`, or there is no instant to look at.
+        DataError: as `backtest`.
+        HandlerError: the strategy raised over the data as they are.
+
+    Example:
+        >>> import qtrader as qt
+        >>> qt.check_lookahead(qt.sample_data("MSFT"), "BuyAndHoldStrategy", instants=2).is_honest
+        True
+    """
+    from qtrader.engine.lookahead import check
+    from qtrader.engine.lookahead_runs import Subject
+    from qtrader.engine.lookahead_tables import bars_frame
+
+    plain = None if callable(parameters) else parameters
+    resolved, inputs, specs = _prepared(
+        data, strategy, overrides, initial_equity=initial_equity, config=config, parameters=plain
+    )
+    compute = None
+    if callable(parameters):
+        if len(specs) != 1 or specs[0].parameters:
+            msg = "parameters= as a function belongs to one strategy that has no other parameters"
+            raise ConfigError(msg)
+        given: Callable[[pl.DataFrame], Mapping[str, Any]] = parameters
+
+        def compute(changed: Inputs) -> Mapping[str, Any]:
+            return given(bars_frame(changed.data.tape))
+
+    return check(Subject(resolved, inputs, specs, compute), instants=instants, seed=check_seed)
+
+
+def _prepared(
+    data: Any,
+    strategy: Any,
+    overrides: dict[str, Any],
+    *,
+    initial_equity: float | str | None,
+    config: RunConfig | str | Path | None,
+    parameters: Mapping[str, Any] | None,
+) -> tuple[RunConfig, Inputs, tuple[StrategySpec, ...]]:
+    """Understand the arguments that a backtest and a check of it have in common."""
     base = (
         default_run_config()
         if config is None
@@ -72,8 +151,7 @@ def backtest(
     specs = specs_of(strategy, parameters)
     refuse_parameters(overrides, specs)
     resolved = apply_overrides(base, overrides)
-    inputs = load_frame_inputs(data, resolved.run, reading)
-    return BacktestEngine(resolved, inputs, specs).run()
+    return resolved, load_frame_inputs(data, resolved.run, reading), specs
 
 
 def _tells_how_to_read(name: str, value: Any) -> bool:

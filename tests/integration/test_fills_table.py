@@ -14,6 +14,7 @@ from tests.engine_inputs import Row, Script, daily, engine_of, events, flat, inp
 
 from qtrader.engine.results import Results
 from qtrader.events.events import FillEvent, OrderEvent, OrderUpdateEvent
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, TimeInForce
 from qtrader.services.strategy.protocol import StrategySpec
 
@@ -220,7 +221,7 @@ def test_one_of_two_entries_is_the_one_nearer_to_the_open(
             limit_price=None if is_stop else flip(at),
             stop_price=flip(at) if is_stop else None,
             oco_group="entries",
-            occurred_at=engine.data.tape.bar(0).closed_at,
+            envelope=Envelope.known(occurred_at=engine.data.tape.bar(0).closed_at),
         )
 
     orders = [order(OrderType.STOP, 105), order(OrderType.LIMIT, 95)]

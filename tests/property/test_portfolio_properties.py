@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from qtrader.events import codec
 from qtrader.events.events import CorporateActionEvent, FillEvent, LedgerEntryEvent
-from qtrader.events.identity import Origin
+from qtrader.events.identity import Envelope, Origin
 from qtrader.events.vocabulary import ActionType, FillBasis, OrderPurpose, Side
 from qtrader.services.account import AccountProjection
 from qtrader.services.portfolio.service import PortfolioService
@@ -139,7 +139,6 @@ class Desk:
 
     def apply(self, operation: tuple[Any, ...]) -> None:
         self.count += 1
-        self.outside.begin(f"cause-{self.count}", None, START + timedelta(minutes=self.count))
         kind, symbol, *rest = operation
         if kind == "fill":
             self.fill(symbol, *rest)
@@ -151,11 +150,15 @@ class Desk:
             self.act(symbol, ActionType.CASH_DIVIDEND, amount=rest[0], currency="USD")
             self.naive.dividend(symbol, Fraction(rest[0]))
 
+    def new_envelope(self) -> Envelope:
+        now = START + timedelta(minutes=self.count)
+        return self.outside.effect_of_id(f"cause-{self.count}", None, now)
+
     def fill(self, symbol: str, strategy_id: str, side: Side, *traded: Decimal) -> None:
         quantity, price, fee = traded
-        stamp = self.outside.stamp()
+        envelope = self.new_envelope()
         fill = FillEvent(
-            **stamp,
+            envelope=envelope,
             fill_id=f"order-{self.count}#1",
             order_id=f"order-{self.count}",
             signal_id="signal",
@@ -169,7 +172,7 @@ class Desk:
             commission=fee,
             slippage=Decimal(0),
             currency="USD",
-            executed_at=stamp["occurred_at"],
+            executed_at=envelope.occurred_at,
             basis=FillBasis.OPEN,
         )
         self.marks[symbol] = price
@@ -179,7 +182,7 @@ class Desk:
 
     def act(self, symbol: str, action_type: ActionType, **fields: Any) -> None:
         action = CorporateActionEvent(
-            **self.outside.stamp(),
+            envelope=self.new_envelope(),
             action_id=f"{symbol}:{self.count}",
             symbol=symbol,
             action_type=action_type,

@@ -66,7 +66,7 @@ class Machine:
         (self.root / "scripts").mkdir(parents=True)
         (self.root / "requirements").mkdir()
         shutil.copy(ROOT / "scripts" / "bootstrap.sh", self.root / "scripts")
-        for name in ("pyproject.toml", "requirements/runtime.txt", "requirements/dev.txt"):
+        for name in ("pyproject.toml", *(f"requirements/{lock}.txt" for lock in ("runtime", "dev", "peers"))):
             (self.root / name).write_text(f"{name}, first edition\n")
         self.pip_does("exit 0")
 
@@ -240,6 +240,18 @@ def test_the_lock_is_installed_by_hash_and_the_project_without_dependencies(mach
     ]
 
 
+def test_the_peers_get_an_environment_without_the_project(machine: Machine) -> None:
+    machine.install("python3", "3.11")
+
+    for _ in range(2):
+        machine.must_run("peers", VENV=".venv-peers")
+
+    (call,) = machine.pip_calls
+    assert call.endswith("--require-hashes --only-binary :all: -r requirements/peers.txt")
+    assert (machine.root / ".venv-peers" / "peers.stamp").exists()
+    assert not machine.venv.exists()
+
+
 def test_repeating_installs_nothing_and_says_nothing(machine: Machine) -> None:
     machine.install("python3", "3.11")
     machine.must_run()
@@ -361,7 +373,16 @@ def test_the_runtime_lock_holds_every_dependency_and_the_build_backend() -> None
     assert names <= pins("runtime").keys()
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev"])
+def test_the_lock_of_the_peers_holds_them_and_nothing_of_ours() -> None:
+    wanted = re.findall(r"^([a-z0-9-]+)==(\S+)$", (ROOT / "requirements/peers.in").read_text(), re.MULTILINE)
+
+    assert {"backtesting", "backtrader", "vectorbt"} == set(dict(wanted))
+    assert dict(wanted).items() <= pins("peers").items()
+    assert "qtrader" not in pins("peers")
+    assert not pins("dev").keys() & dict(wanted).keys()
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev", "peers"])
 def test_a_lock_names_no_index_and_no_path(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
 

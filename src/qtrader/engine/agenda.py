@@ -92,6 +92,7 @@ class Agenda:
         self._actions = actions
         self._next_action = 0
         self._rows_before: dict[int, int] = {}
+        self._quiet: tuple[int, int] | None = None
         self._candidates: dict[RestingOrder, _Candidate] = {}
 
     @property
@@ -109,6 +110,7 @@ class Agenda:
     def take_valuation(self) -> Valuation:
         """Strike the next valuation off the agenda and return it."""
         self._next_valuation += 1
+        self._quiet = None
         return self._valuations[self._next_valuation - 1]
 
     @property
@@ -121,7 +123,23 @@ class Agenda:
         start = self._next_action
         while self.next_action_us < before_us:
             self._next_action += 1
+        self._quiet = None
         return self._actions[start : self._next_action]
+
+    def quiet_row(self, due_us: int) -> int:
+        """Return the first row at which something other than an order or a signal is to happen.
+
+        Args:
+            due_us: when the next order expires or dividend is settled.
+        """
+        known = self._quiet
+        if known is None or known[0] != due_us:
+            # A valuation follows all else of its instant: rows up to and including its own are quiet.
+            row = min(
+                self.row_of_instant(due_us), self.row_of_action(), self.row_after(self.next_valuation_us)
+            )
+            known = self._quiet = (due_us, row)
+        return known[1]
 
     def row_of_action(self) -> int:
         """Return the first row that closes strictly after the next action took effect."""

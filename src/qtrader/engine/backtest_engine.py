@@ -11,7 +11,7 @@ from qtrader.engine.agenda import Agenda, valuations
 from qtrader.engine.completion import check_benchmark, complete
 from qtrader.engine.config import RunConfig, apply_overrides, config_fingerprint, load_run_config
 from qtrader.engine.inputs import Inputs, importing_from, load_inputs
-from qtrader.engine.run_identity import derive_run_id, digest, strategy_digest
+from qtrader.engine.run_identity import derive_run_id, digest, object_digest, strategy_digest
 from qtrader.engine.run_loop import RunLoop
 from qtrader.engine.wiring import House, build
 from qtrader.errors import DataError, QTraderError
@@ -19,6 +19,7 @@ from qtrader.events.events import LedgerEntryEvent
 from qtrader.libraries.strategies import LIBRARY
 from qtrader.market.calendars import get_calendar
 from qtrader.money import money_context
+from qtrader.services.execution.costs import make_custom_models
 from qtrader.services.strategy.protocol import StrategySpec
 from qtrader.version import __version__
 
@@ -69,6 +70,7 @@ class BacktestEngine:
         check_benchmark(inputs, config.reporting.benchmark)
         with importing_from(config.import_from):
             made = {spec.identifier: spec.make(LIBRARY) for spec in specs}
+            costs = make_custom_models(config.execution.commission, config.execution.slippage)
         self.config = config
         self.inputs = inputs
         self.data: LoadedData = data
@@ -76,9 +78,15 @@ class BacktestEngine:
         self.strategy_hashes = {
             spec.identifier: strategy_digest(spec, made[spec.identifier]) for spec in specs
         }
+        #: What is the user's own code beside the strategies decides as well.
+        self.model_hashes = {
+            f"{setting} model": object_digest(model)
+            for setting, model in (("commission", costs.commission), ("slippage", costs.slippage))
+            if model is not None
+        }
         self.run_id = config.run.run_id or derive_run_id(
             config_fingerprint(config),
-            digest(*self.strategy_hashes.values()),
+            digest(*self.strategy_hashes.values(), *self.model_hashes.values()),
             inputs.fingerprint,
             __version__,
         )
@@ -92,6 +100,7 @@ class BacktestEngine:
             trading_starts_us=self._trading_starts_us,
             store=store,
             remote=remote,
+            models=costs,
         )
         self._loop = self._make_loop()
         self._is_started = False
@@ -170,7 +179,7 @@ class BacktestEngine:
             self.inputs,
             self.house,
             run_id=self.run_id,
-            strategy_hashes=self.strategy_hashes,
+            strategy_hashes={**self.strategy_hashes, **self.model_hashes},
             seconds=self._seconds,
         )
         return Results(run)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qtrader.engine.completed_run import CompletedRun, RunStatistics
 from qtrader.engine.config import config_fingerprint
 from qtrader.errors import ConfigError
+from qtrader.money import ZERO
 from qtrader.services.data.source import shown_path
+from qtrader.services.execution.commission_settings import NoCommission
+from qtrader.services.execution.slippage_settings import FixedBpsSlippage, NoSlippage
 from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
 from qtrader.version import __version__
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from qtrader.engine.inputs import Inputs
     from qtrader.engine.wiring import House
     from qtrader.services.data.report import LoadReport
+    from qtrader.services.execution.slippage_settings import SlippageSettings
 
 _FILL_CONVENTIONS = {
     "next_open": "Market orders fill at the open of the next bar that opens at or after their acceptance.",
@@ -99,7 +103,7 @@ def _warnings(config: RunConfig) -> tuple[str, ...]:
     warnings = []
     if execution.market_fill == "same_close":
         warnings.append("lookahead: same_close: market orders fill at the price that they were decided on")
-    if execution.commission.type == "none" and not execution.slippage_bps:
+    if execution.commission == NoCommission() and execution.slippage == NoSlippage():
         warnings.append("no costs: neither commission nor slippage is charged; real results would be worse")
     return tuple(warnings)
 
@@ -115,6 +119,16 @@ def _notes(report: LoadReport) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _slippage_convention(slippage: SlippageSettings) -> str:
+    if isinstance(slippage, (NoSlippage, FixedBpsSlippage)):
+        bps = slippage.bps if isinstance(slippage, FixedBpsSlippage) else ZERO
+        return f"Slippage on market and stop orders is {bps:f} bps; limits have none."
+    numbers = slippage.model_dump(exclude={"type"}, exclude_defaults=True)
+    shown = ", ".join(f"{name} {value}" for name, value in numbers.items())
+    model = f"{slippage.type} ({shown})" if shown else slippage.type
+    return f"Slippage on market and stop orders is by the model {model}; limits have none."
+
+
 def _conventions(config: RunConfig) -> tuple[str, ...]:
     execution, portfolio, run = config.execution, config.portfolio, config.run
     limit = "touched" if execution.limit_touch else "traded through"
@@ -126,7 +140,7 @@ def _conventions(config: RunConfig) -> tuple[str, ...]:
     return (
         _FILL_CONVENTIONS[execution.market_fill],
         f"Limit orders fill when the limit is {limit}; stops when it is touched, at the open where it gaps.",
-        f"Slippage on market and stop orders is {execution.slippage_bps:f} bps; limits have none.",
+        _slippage_convention(execution.slippage),
         f"Dividends are {dividends}; holders at the ex date's open are entitled.",
         f"Orders, fills and marks are in raw prices; signal prices are: {run.signal_prices}, point in time.",
         f"The books are marked at the session closes of calendar {run.valuation_calendar}.",

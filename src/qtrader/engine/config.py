@@ -25,6 +25,7 @@ from qtrader.engine.config_reader import Document, UnquotedWord
 from qtrader.errors import ConfigError
 from qtrader.market.calendars import get_calendar
 from qtrader.services.data.source import DataSources
+from qtrader.services.execution.custom_models import ModelReference
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.risk.policy import RiskPolicy
@@ -294,4 +295,5 @@ def _to_json(value: Any) -> Any:
         return (text.rstrip("0").rstrip(".") if "." in text else text) if value else "0"
     if isinstance(value, date):
         return value.isoformat()
-    return str(value) if isinstance(value, PurePath) else value
+    # The name of a custom model carries its object along, which has no place in a document.
+    return str(value) if isinstance(value, (PurePath, ModelReference)) else value

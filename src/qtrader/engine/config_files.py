@@ -37,6 +37,7 @@ CUSTOM_POLICY = "custom"
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "run": RunSettings,
     "portfolio": PortfolioSettings,
+    "execution": ExecutionSettings,
     "reporting": ReportingSettings,
 }
 _IN_PORTFOLIO_FILE = ("portfolio", "execution", "risk")
@@ -117,7 +118,6 @@ def _section(name: str, content: Any, document: Document, keys: KeyPath) -> Any:
         "data": _data,
         "strategies": _strategies,
         "data_sources": _data_sources,
-        "execution": _execution,
         "risk": load_policy,
         "import_from": _folders,
     }
@@ -194,30 +194,6 @@ def _folders(content: Any, document: Document, keys: KeyPath) -> tuple[Path, ...
             )
     # Not resolved, so that a run can name them as they were given; `importing_from` does it.
     return folders
-
-
-def _execution(content: Any, document: Document, keys: KeyPath) -> ExecutionSettings:
-    if isinstance(content, Mapping) and "commission" in content:
-        content = {
-            **content,
-            "commission": _commission(content["commission"], document, (*keys, "commission")),
-        }
-    return validate(ExecutionSettings, content, document, keys)
-
-
-def _commission(value: Any, document: Document, keys: KeyPath) -> Any:
-    """Expand the short forms of a commission: none, and a percentage as `0.1%`."""
-    if value is None:
-        return {"type": "none"}
-    if isinstance(value, str):
-        is_percentage = value.endswith("%")
-        percentage = {"type": "percent", "percent": value.removesuffix("%").strip()}
-        return percentage if is_percentage else {"type": value}
-    if not isinstance(value, (Mapping, BaseModel)):
-        shapes = "{type: per_share, amount: 0.005} or {type: per_order, amount: 1}"
-        msg = f'found {value!r}, a percentage or an amount? Write "0.1%", or a mapping such as {shapes}'
-        raise document.refuse(keys, msg)
-    return value
 
 
 @cache

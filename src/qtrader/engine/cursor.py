@@ -46,6 +46,10 @@ class BarCursor:
 
     def take_all(self, stop: int) -> list[PriceBarEvent]:
         """Give all rows before `stop`."""
+        row = self._block_end - length_hint(self._counter)
+        if row + 1 == stop and row != self._block_end:
+            # Most instants have one bar.
+            return [next(self._bars)]
         bars: list[PriceBarEvent] = []
         while self.row < stop:
             bars.extend(self.take(stop))

@@ -43,7 +43,8 @@ FOREIGN_NAMES: Mapping[str, str] = {
     "commissions": "commission",
     "commission_pct": "commission",
     "commission_percent": "commission",
-    "slippage": "slippage_bps",
+    "slippage_pct": "slippage_bps",
+    "slippage_percent": "slippage_bps",
 }
 _EXAMPLES: Mapping[str, str] = {
     "initial_equity": "initial_equity=50_000",
@@ -67,6 +68,10 @@ def override(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     if not overrides:
         return config
     document = config.to_dict()
+    _keep_objects(document["execution"], config.execution)
+    if any(_gives_slippage_bps(name, value) for name, value in overrides.items()):
+        # The short form takes the place of the long one, in which the present configuration is written.
+        del document["execution"]["slippage"]
     for name, value in overrides.items():
         _set(document, name, _plain(value))
     if document["risk"] != config.to_dict()["risk"] and _keeps_name(document["risk"], config):
@@ -91,6 +96,19 @@ def override_names() -> Mapping[str, str]:
         "limits": "risk.limits",
         **ALIASES,
     }
+
+
+def _gives_slippage_bps(name: str, value: Any) -> bool:
+    if name == "execution":
+        return isinstance(value, Mapping) and "slippage_bps" in value
+    return name in {"slippage_bps", "execution.slippage_bps"}
+
+
+def _keep_objects(document: dict[str, Any], execution: ExecutionSettings) -> None:
+    """Put back the objects that were handed over for custom cost models, which the document only names."""
+    for name, settings in (("commission", execution.commission), ("slippage", execution.slippage)):
+        if settings.type == "custom":
+            document[name]["model"] = settings.model
 
 
 def _keeps_name(policy: Any, config: RunConfig) -> bool:

@@ -53,11 +53,31 @@ def strategy_digest(spec: StrategySpec, made: Any) -> str:
     that can be reached from there. Installed modules and QTrader's own are left to their versions. A class
     made in a function or typed into an interpreter is told by its code and by what that closed over.
     """
+    return digest(spec.identifier, repr(spec.symbols), *_parts(made))
+
+
+def object_digest(made: Any) -> str:
+    """Digest an object of the user's own, for example a cost model, as a strategy is."""
+    return digest(*_parts(made))
+
+
+def _parts(made: Any) -> list[str]:
     cls = type(made)
-    values = _text(vars(made)) if hasattr(made, "__dict__") else ""
+    values = _text(_state(made))
     classes = [_class_text(each) for each in cls.__mro__ if _is_users(inspect.getmodule(each))]
     modules = [_source_of(module) for module in _users_modules(cls)]
-    return digest(spec.identifier, repr(spec.symbols), cls.__qualname__, *classes, *modules, values)
+    return [cls.__qualname__, *classes, *modules, values]
+
+
+def _state(made: Any) -> Any:
+    """Return what an object holds, in attributes and in slots."""
+    held = dict(vars(made)) if hasattr(made, "__dict__") else {}
+    for each in type(made).__mro__:
+        slots = vars(each).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name != "__dict__" and hasattr(made, name):
+                held[name] = getattr(made, name)
+    return held
 
 
 def _users_modules(cls: type) -> list[ModuleType]:

@@ -52,11 +52,13 @@ class RunLoop:
         self._house = house
         self._bus = house.bus
         self._execution = house.execution
+        self._orders = house.execution.orders
         self._portfolio = house.portfolio
         self._strategies = house.strategies
         self._tape = tape
         self._rows = len(tape)
-        self._closed_at_us = tape.closed_at_us
+        # A view, because its items are Python numbers.
+        self._closed_at_us = tape.closed_at_us.data
         self._agenda = agenda
         self._calendar = valuation_calendar
         self._is_same_close = is_same_close
@@ -81,12 +83,11 @@ class RunLoop:
     def advance(self, *, single: bool = False) -> bool:
         """Handle quiet rows (unless `single`) or the next instant that has work; say False at the end."""
         row, agenda = self._cursor.row, self._agenda
-        valuation_us, due_us = agenda.next_valuation_us, self._next_due_us()
-        # A valuation follows all else of its instant, so quiet rows may be run through up to and including
-        # its own.
-        quiet_row = min(agenda.row_of_instant(due_us), agenda.row_of_action(), agenda.row_after(valuation_us))
-        if self._execution.has_live_orders:
-            quiet_row = min(quiet_row, agenda.row_of_orders(self._execution.live_orders(), row))
+        due_us = self._next_due_us()
+        quiet_row = agenda.quiet_row(due_us)
+        if row < quiet_row and self._orders.has_live_orders:
+            quiet_row = min(quiet_row, agenda.row_of_orders(self._orders.live_orders(), row))
+        valuation_us = agenda.next_valuation_us
         if row < quiet_row and not single and not self._strategies.has_notices:
             direct = self._direct_handler()
             if direct is not None:
@@ -94,7 +95,7 @@ class RunLoop:
                 if self._instant_us == valuation_us:
                     self._value(valuation_us)
                 return True
-        bar_us = int(self._closed_at_us[row]) if row < self._rows else NEVER_US
+        bar_us = self._closed_at_us[row] if row < self._rows else NEVER_US
         instant_us = min(bar_us, valuation_us, due_us)
         if instant_us == NEVER_US:
             return False
@@ -104,12 +105,14 @@ class RunLoop:
     def _next_due_us(self) -> int:
         """Return when the next order expires or dividend is settled; what is overdue is due now."""
         next_us = NEVER_US
-        expiry_us = self._execution.next_expiry_us()
+        expiry_us = self._orders.next_expiry_us()
         if expiry_us is not None:
             next_us = expiry_us
         due_us = self._portfolio.next_due_us()
         if due_us is not None and due_us < next_us:
             next_us = due_us
+        if next_us == NEVER_US:
+            return NEVER_US
         # Nothing is known after the last close and its valuation: what falls due later stays due.
         return max(next_us, self._instant_us) if next_us <= self._last_us else NEVER_US
 
@@ -125,7 +128,7 @@ class RunLoop:
     def _end_of_instant(self, row: int, instant_us: int) -> int:
         """Return the row after the last of those, from one on, that close at an instant."""
         closed_at_us = self._closed_at_us
-        if row >= self._rows or closed_at_us[row] != instant_us:
+        if row == self._rows or closed_at_us[row] != instant_us:
             return row
         if row + 1 == self._rows or closed_at_us[row + 1] != instant_us:
             return row + 1
@@ -151,10 +154,12 @@ class RunLoop:
             self._instant_us = bar.closed_at_us
             if not pending:
                 return
-            end = self._end_of_instant(cursor.row, bar.closed_at_us)
-            for bar in cursor.take_all(end):
-                context.bar = bar
-                on_bar(bar, context)
+            row = cursor.row
+            end = self._end_of_instant(row, bar.closed_at_us)
+            if row < end:
+                for bar in cursor.take_all(end):
+                    context.bar = bar
+                    on_bar(bar, context)
         except HandlerError:
             raise
         except Exception as cause:
@@ -179,14 +184,13 @@ class RunLoop:
         bars = self._cursor.take_all(end)
         bus.store.rows = end
         self._house.marks.look_at_rows(instant_us, end)
-        if bars and execution.has_live_orders:
+        if bars and self._orders.has_live_orders:
             execution.begin_instant(self._finest(bars, start), now)
             while execution.match_next():
                 bus.drain()
-        if (expiry_us := execution.next_expiry_us()) is not None and expiry_us <= instant_us:
+        if self._next_due_us() <= instant_us:
             execution.expire_due(instant_us)
             bus.drain()
-        if (due_us := self._portfolio.next_due_us()) is not None and due_us <= instant_us:
             self._portfolio.settle_due(now)
             bus.drain()
         if bars:
@@ -200,10 +204,8 @@ class RunLoop:
         """Publish the corporate actions effective before this instant, each at its effective instant."""
         bus, origin = self._house.bus, self._actions_origin
         for effective_us, action in self._agenda.take_actions(instant_us):
-            origin.begin(None, None, from_epoch_us(effective_us))
-            stamp = origin.stamp()
-            stamp["correlation_id"] = stamp["event_id"]
-            event: CorporateActionEvent = msgspec.structs.replace(action, **stamp)
+            envelope = origin.beginning(None, from_epoch_us(effective_us))
+            event: CorporateActionEvent = msgspec.structs.replace(action, envelope=envelope)
             bus.publish(event)
             bus.drain()
 
@@ -220,7 +222,8 @@ class RunLoop:
 
     def _decide(self, bars: list[PriceBarEvent], instant_us: int) -> None:
         bus, strategies = self._bus, self._strategies
-        strategies.deliver_notices(instant_us)
+        if strategies.has_notices:
+            strategies.deliver_notices(instant_us)
         for bar in bars:
             bus.deliver(bar)
         strategies.on_slice(bars)
@@ -243,9 +246,9 @@ class RunLoop:
         self._bus.store.rows = self._cursor.row
         self._house.marks.look_at_rows(instant_us, self._cursor.row)
         valuation = self._agenda.take_valuation()
-        self._clock_origin.begin(None, None, from_epoch_us(instant_us))
-        stamp = self._clock_origin.stamp()
-        stamp["correlation_id"] = stamp["event_id"]
+        envelope = self._clock_origin.beginning(None, from_epoch_us(instant_us))
         bus = self._house.bus
-        bus.publish(ValuationTriggerEvent(**stamp, session=valuation.session, calendar=self._calendar))
+        bus.publish(
+            ValuationTriggerEvent(envelope=envelope, session=valuation.session, calendar=self._calendar)
+        )
         bus.drain()

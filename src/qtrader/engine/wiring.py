@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qtrader.engine.run_costs import run_costs
 from qtrader.engine.worker_facts import worker_facts
 from qtrader.errors import DataError
 from qtrader.events.event_bus import EventBus
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from qtrader.market.calendars import SessionCalendar
     from qtrader.market.instruments import Instrument
     from qtrader.services.data.assembly import LoadedData
+    from qtrader.services.execution.costs import CustomModels
     from qtrader.services.strategy.protocol import StrategySpec
     from qtrader.services.strategy.remote import RemoteStrategies
     from qtrader.services.strategy.remote_facts import WorkerFacts
@@ -124,8 +126,9 @@ def build(
     trading_starts_us: int,
     store: EventStore | None = None,
     remote: MakeRemote | None = None,
+    models: CustomModels | None = None,
 ) -> House:
-    """Build the parts of a run around its strategy objects (`made`, by id) and connect them.
+    """Build the parts of a run around its strategy objects (`made`, by id) and cost models, and connect them.
 
     With `remote` the strategies run in the process that it makes, and not the objects.
     """
@@ -154,6 +157,7 @@ def build(
             account=account,
             history=TapeHistory(data.tape),
             look=marks.look,
+            has_one_interval=len(data.tape.intervals) == 1,
             last_price=marks.mark,
             universe=data.universe,
             trading_starts_us=trading_starts_us,
@@ -186,6 +190,7 @@ def build(
             instrument=instrument,
             session_close_after=sessions.close_after,
             ledger_scale=config.portfolio.ledger_scale,
+            costs=run_costs(config, data, trading_starts_us=trading_starts_us, models=models),
         ),
         portfolio=PortfolioService(
             publish=bus.publish,

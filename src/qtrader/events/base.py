@@ -9,17 +9,17 @@ never leave the process.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
+from qtrader.events.identity import NOT_YET, UNIDENTIFIED, Envelope
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
-
-#: Stands in `occurred_at` until an event is published; no market is that old.
-NOT_YET = datetime.min.replace(tzinfo=UTC)
 
 
 class BaseEvent(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +27,13 @@ class BaseEvent(msgspec.Struct, frozen=True, gc=False):
 
     #: The topic's name on the bus, for example "bar".
     event_type: ClassVar[str] = "event"
+    #: Whether an event of this class has an id; control events have none.
+    has_identity: ClassVar[bool] = False
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The stored envelope; None where it follows from the event's own fields, or there is none."""
+        return None
 
     @property
     def event_id(self) -> str:
@@ -65,6 +72,7 @@ class ValidatedEvent(BaseEvent, frozen=True, gc=False):
     #: The contract's name and version, for example "strategy/signal" and 1.
     contract: ClassVar[str]
     contract_version: ClassVar[int] = 1
+    has_identity: ClassVar[bool] = True
 
     def to_json(self, sequence: int | None = None) -> bytes:
         """Encode envelope and payload as one contract document.
@@ -111,9 +119,34 @@ class DecisionEvent(ValidatedEvent, frozen=True, gc=False, kw_only=True):
     The bus gives an identity to an event published without one.
     """
 
-    event_id: str = ""
-    run_id: str = ""
-    occurred_at: datetime = NOT_YET
-    source_service: str = ""
-    correlation_id: str | None = None
-    causation_id: str | None = None
+    envelope: Envelope = UNIDENTIFIED
+
+    @property
+    def event_id(self) -> str:
+        """Version-8 UUID of this event; empty until the bus has given it one."""
+        return self.envelope.event_id
+
+    @property
+    def run_id(self) -> str:
+        """The run that this event belongs to."""
+        return self.envelope.producer.run_id
+
+    @property
+    def occurred_at(self) -> datetime:
+        """The instant at which this event became known."""
+        return self.envelope.occurred_at
+
+    @property
+    def source_service(self) -> str:
+        """The service that made this event."""
+        return self.envelope.producer.source_service
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The signal, corporate action or clock event that began the chain."""
+        return self.envelope.correlation_id
+
+    @property
+    def causation_id(self) -> str | None:
+        """The event whose handling made this one."""
+        return self.envelope.causation_id

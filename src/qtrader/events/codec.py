@@ -8,6 +8,7 @@ field mapping is declared in `codec_fields`; the conversions are compiled from i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -42,6 +43,7 @@ __all__ = [
     "parse_decimal",
     "parse_float",
     "parse_instant",
+    "surely_valid",
     "validate",
     "validate_body",
 ]
@@ -74,6 +76,15 @@ def body(event: ValidatedEvent) -> dict[str, Any]:
         return _COMPILED[type(event)].body(event)
     except _CONVERSION_ERRORS as error:
         _blame_event(event, error)
+
+
+def surely_valid(cls: type[ValidatedEvent]) -> Callable[[Any], bool] | None:
+    """Return the compiled check of a class's payload, if its contract has one: true means surely valid.
+
+    Raises:
+        ContractError: the class has no contract.
+    """
+    return _COMPILED[cls].is_surely_valid
 
 
 def validate_body(event: ValidatedEvent) -> None:

@@ -5,15 +5,17 @@ own values and converts nothing. True implies that `body(event)` succeeds and th
 result. False implies nothing: the codec then converts and validates, and finds the words for what is wrong.
 So the published schema stays the one authority, and a check can only save time.
 
-Checks are written as Python source from the schema together with the declared field mapping. A schema that
-says anything that is not understood here has no check. For example, of a valuation trigger:
+Checks are written as Python source from the schema together with the declared field mapping, one for each
+combination of types that the fields of a class were met with: what is None needs no check, a member of a
+vocabulary needs none but its type. A schema that says anything that is not understood here has no check. For
+example, of a valuation trigger whose values are of the types (Envelope, date, str):
 
-    def is_surely_valid(event):
+    def is_surely_valid(values):
         try:
-            v_1 = event.session
-            if not (type(v_1) is date and v_1.year >= 1000): return False
-            v_2 = event.calendar
-            if not (type(v_2) is str and v_2 and (v_2.isascii() or v_2.encode())): return False
+            (_, v_0, v_1,) = values
+            if not (v_0.year >= 1000): return False
+            if not (v_1): return False
+            if not ((text := f"{v_1}").isascii() or text.encode()): return False
         except (ArithmeticError, UnicodeEncodeError):
             return False
         return True
@@ -22,34 +24,38 @@ says anything that is not understood here has no check. For example, of a valuat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 from qtrader.clock import to_epoch_us
 from qtrader.events.base import ValidatedEvent
+from qtrader.events.codec_check_rules import (
+    DECIMAL_PATTERN,
+    NotUnderstoodError,
+    Rules,
+    Schema,
+    Source,
+    constraints_of,
+    types_of,
+    understand,
+    wire_type,
+)
 from qtrader.events.codec_fields import FieldMapping, Kind, fields_of
 
 Check = Callable[[Any], bool]
 
-_Schema = Mapping[str, Any]
-
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-#: Keywords that assert nothing.
-_ANNOTATIONS = frozenset({"title", "description", "$comment"})
-
-_DECIMAL = r"^(0|-?([1-9][0-9]*(\.[0-9]*[1-9])?|0\.[0-9]*[1-9]))$"
 _POSITIVE = r"^([1-9][0-9]*(\.[0-9]*[1-9])?|0\.[0-9]*[1-9])$"
 _NON_NEGATIVE = r"^(0|[1-9][0-9]*)(\.[0-9]*[1-9])?$"
 _FRACTION = r"^(0|1|0\.[0-9]*[1-9])$"
 _POSITIVE_FRACTION = r"^(1|0\.[0-9]*[1-9])$"
-_UNSIGNED_OR_NAN = "0.0 <= {0} < INFINITY or {0} != {0}"
 _SIGNED = "not {0} or TINY <= {0} <= HUGE or MINUS_HUGE <= {0} <= MINUS_TINY"
 _INSTANT = {
     "format": "date-time",
@@ -57,22 +63,40 @@ _INSTANT = {
 }
 _CALENDAR_DATE = {"format": "date", "pattern": r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$"}
 
-#: What a schema may demand of the text of each kind's value {0}, and the condition on the value that implies
-#: it; the texts are those of the contracts' definitions. A comparison with NaN is false or raises, as the
-#: decimal context has it. The bounds keep the fixed-point text short: 1E+999999 is finite, too.
-_CONDITIONS: tuple[tuple[Kind, dict[str, str], str], ...] = (
-    (Kind.DECIMAL, {"pattern": _POSITIVE}, "type({0}) is Decimal and TINY <= {0} <= HUGE"),
-    (Kind.DECIMAL, {"pattern": _NON_NEGATIVE}, "type({0}) is Decimal and (not {0} or TINY <= {0} <= HUGE)"),
-    (Kind.DECIMAL, {"pattern": _DECIMAL}, f"type({{0}}) is Decimal and ({_SIGNED})"),
-    (Kind.DECIMAL, {"pattern": _FRACTION}, "type({0}) is Decimal and (not {0} or TINY <= {0} <= ONE)"),
-    (Kind.DECIMAL, {"pattern": _POSITIVE_FRACTION}, "type({0}) is Decimal and TINY <= {0} <= ONE"),
-    (Kind.FLOAT, {"pattern": _POSITIVE}, "type({0}) is float and 0.0 < {0} < INFINITY"),
-    (Kind.FLOAT_OR_UNKNOWN, {"pattern": _NON_NEGATIVE}, f"type({{0}}) is float and ({_UNSIGNED_OR_NAN})"),
-    (Kind.INSTANT, _INSTANT, "type({0}) is datetime and {0}.tzinfo is UTC and {0}.year >= 1000"),
-    (Kind.INSTANT_US, _INSTANT, "type({0}) is int and FIRST_US <= {0} <= LAST_US"),
-    (Kind.DATE, _CALENDAR_DATE, "type({0}) is date and {0}.year >= 1000"),
-    (Kind.FLAG, {}, "type({0}) is bool"),
+#: What a schema may demand of the text of each kind's value {0}, and the condition on a value of that kind's
+#: type that implies it; the texts are those of the contracts' definitions. A comparison with NaN is false or
+#: raises, as the decimal context has it. The bounds keep the fixed-point text short: 1E+999999 is finite,
+#: too.
+_CONDITIONS: tuple[tuple[Kind, dict[str, Any], str], ...] = (
+    (Kind.DECIMAL, {"pattern": _POSITIVE}, "TINY <= {0} <= HUGE"),
+    (Kind.DECIMAL, {"pattern": _NON_NEGATIVE}, "not {0} or TINY <= {0} <= HUGE"),
+    (Kind.DECIMAL, {"pattern": DECIMAL_PATTERN}, _SIGNED),
+    (Kind.DECIMAL, {"pattern": _FRACTION}, "not {0} or TINY <= {0} <= ONE"),
+    (Kind.DECIMAL, {"pattern": _POSITIVE_FRACTION}, "TINY <= {0} <= ONE"),
+    (Kind.FLOAT, {"pattern": _POSITIVE}, "0.0 < {0} < INFINITY"),
+    (Kind.FLOAT_OR_UNKNOWN, {"pattern": _NON_NEGATIVE}, "0.0 <= {0} < INFINITY or {0} != {0}"),
+    (Kind.INSTANT, _INSTANT, "{0}.tzinfo is UTC and {0}.year >= 1000"),
+    (Kind.INSTANT_US, _INSTANT, "FIRST_US <= {0} <= LAST_US"),
+    (Kind.DATE, _CALENDAR_DATE, "{0}.year >= 1000"),
+    (Kind.FLAG, {}, "True"),
+    (Kind.INTEGER, {"minimum": 1}, "{0} >= 1"),
 )
+
+_TYPES: dict[Kind, type[Any]] = {
+    Kind.TEXT: str,
+    Kind.DECIMAL: Decimal,
+    Kind.FLOAT: float,
+    Kind.FLOAT_OR_UNKNOWN: float,
+    Kind.INSTANT: datetime,
+    Kind.INSTANT_US: int,
+    Kind.DATE: date,
+    Kind.FLAG: bool,
+    Kind.INTEGER: int,
+    Kind.RECORDS: tuple,
+}
+
+#: So many combinations of types are remembered of a class; an engine makes a handful.
+_COMBINATIONS = 256
 
 #: A pattern made of these reads the same in every regular expression dialect, without costly backtracking:
 #: ASCII characters, sets of them, groups at most once, plain quantifiers, anchors at the ends.
@@ -86,15 +110,8 @@ _PORTABLE_PATTERN = re.compile(
 )
 
 
-class _NotUnderstoodError(Exception):
-    """A schema says something that has no check."""
-
-
 #: What checks refer to.
 _NAMES: dict[str, Any] = {
-    "Decimal": Decimal,
-    "date": date,
-    "datetime": datetime,
     "UTC": UTC,
     "ONE": Decimal(1),
     "TINY": Decimal("1E-100"),
@@ -107,7 +124,7 @@ _NAMES: dict[str, Any] = {
 }
 
 
-def check_of(cls: type[ValidatedEvent], schema: _Schema) -> Check | None:
+def check_of(cls: type[ValidatedEvent], schema: Schema) -> Check | None:
     """Compile a contract to a check of an event class's values.
 
     Args:
@@ -118,230 +135,167 @@ def check_of(cls: type[ValidatedEvent], schema: _Schema) -> Check | None:
         a function of an event: True only if the schema surely accepts its payload; or None where the schema
         says something that is not understood.
     """
-    source = _Source()
-    try:
-        _check_root(source, schema, cls)
-    except _NotUnderstoodError:
-        return None
-    return source.compile()
-
-
-class _Source:
-    """A function under construction: its lines, and the names that they refer to."""
-
-    def __init__(self) -> None:
-        self.names = dict(_NAMES)
-        self.definitions: Mapping[str, _Schema] = {}
-        self._lines: list[str] = []
-        self._depth = 2
-        self._variables = 0
-
-    def name(self, value: Any, prefix: str) -> str:
-        text = f"{prefix}_{len(self.names)}"
-        self.names[text] = value
-        return text
-
-    def variable(self) -> str:
-        self._variables += 1
-        return f"v_{self._variables}"
-
-    def line(self, text: str) -> None:
-        self._lines.append("    " * self._depth + text)
-
-    def demand(self, expression: str) -> None:
-        self.line(f"if not ({expression}): return False")
-
-    @contextmanager
-    def block(self, header: str) -> Iterator[None]:
-        self.line(header)
-        self._depth += 1
-        yield
-        self._depth -= 1
-
-    def compile(self) -> Check:
-        end = "    except (ArithmeticError, UnicodeEncodeError):\n        return False\n    return True\n"
-        text = "\n".join(["def is_surely_valid(event):", "    try:", *self._lines, end])
-        # The source is written from class declarations and packaged schemas; no input reaches it.
-        exec(compile(text, "<codec: is_surely_valid>", "exec"), self.names)  # noqa: S102 - see above
-        check: Check = self.names["is_surely_valid"]
-        return check
-
-
-def _understand(is_understood: bool) -> None:
-    if not is_understood:
-        raise _NotUnderstoodError
-
-
-def _check_root(source: _Source, schema: _Schema, cls: type[msgspec.Struct]) -> None:
     root = dict(schema)
-    _understand(root.pop("$schema", None) == _DIALECT)
+    definitions = root.pop("$defs", {})
     root.pop("$id", None)
-    source.definitions = root.pop("$defs", {})
-    constraints = _constraints(source, root)
-    _understand(constraints.pop("type", None) == "object")
-    _check_object(source, constraints, cls, "event")
+    try:
+        understand(root.pop("$schema", None) == _DIALECT)
+        constraints = constraints_of(definitions, root)
+        understand(constraints.pop("type", None) == "object")
+        return _check_of_object(constraints, definitions, cls)
+    except NotUnderstoodError:
+        return None
 
 
-def _constraints(source: _Source, schema: Any) -> dict[str, Any]:
-    """Collect what a schema asserts, what it refers to included."""
-    own = _assertions(schema)
-    reference = own.pop("$ref", None)
-    if reference is None:
-        return own
-    name = str(reference).removeprefix("#/$defs/")
-    _understand(reference == f"#/$defs/{name}" and name.isidentifier() and name in source.definitions)
-    referred = _assertions(source.definitions[name])
-    _understand("$ref" not in referred and not own.keys() & referred.keys())
-    return own | referred
-
-
-def _assertions(schema: Any) -> dict[str, Any]:
-    # A schema may also be true or false.
-    _understand(isinstance(schema, dict))
-    return {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
-
-
-def _check_object(source: _Source, constraints: _Schema, cls: type[msgspec.Struct], owner: str) -> None:
-    _understand(constraints.keys() <= {"additionalProperties", "required", "properties", "allOf"})
-    _understand(isinstance(constraints.get("additionalProperties", True), bool))
-    fields = {field.wire: field for field in fields_of(cls)}
-    properties = constraints.get("properties", {})
+def _check_of_object(
+    constraints: Schema, definitions: Mapping[str, Schema], cls: type[msgspec.Struct]
+) -> Check:
+    understand(constraints.keys() <= {"additionalProperties", "required", "properties", "allOf"})
+    understand(isinstance(constraints.get("additionalProperties", True), bool))
+    wires = [field.wire for field in fields_of(cls)]
     # The payload has the mapping's fields, all of them and no others.
-    _understand(properties.keys() >= fields.keys() >= set(constraints.get("required", ())))
-    variables = {wire: source.variable() for wire in fields}
+    understand(constraints.get("properties", {}).keys() >= set(wires) >= set(constraints.get("required", ())))
+    # Whether the schema is understood does not depend on the values: the first combination says it of all.
+    _combination(constraints, definitions, cls, None)
+    known: dict[tuple[type[Any], ...], Callable[[tuple[Any, ...]], bool]] = {}
+    values_of = msgspec.structs.astuple
+
+    def is_surely_valid(record: Any) -> bool:
+        values = values_of(record)
+        types = tuple(map(type, values))
+        check = known.get(types)
+        if check is None:
+            if len(known) >= _COMBINATIONS:
+                known.clear()
+            check = known[types] = _combination(constraints, definitions, cls, types)
+        return check(values)
+
+    return is_surely_valid
+
+
+def _combination(
+    constraints: Schema,
+    definitions: Mapping[str, Schema],
+    cls: type[msgspec.Struct],
+    types: tuple[type[Any], ...] | None,
+) -> Callable[[tuple[Any, ...]], bool]:
+    """Compile the check of values of these types; without any, of values that are all there."""
+    source = Source(_NAMES, definitions)
+    attributes = [field.name for field in msgspec.structs.fields(cls)]
+    held = {} if types is None else dict(zip(attributes, types, strict=True))
+    fields = {field.wire: field for field in fields_of(cls)}
+    variables = {wire: f"v_{place}" for place, wire in enumerate(fields)}
+    texts: list[str] = []
+    demands: list[str] = []
+    is_possible = True
     for wire, field in fields.items():
-        source.line(f"{variables[wire]} = {owner}.{field.attribute}")
-        _check_field(source, field, properties[wire], variables[wire])
+        demand = _Field(source, field, constraints["properties"][wire], variables[wire])
+        kind = held.get(field.attribute, demand.type)
+        if kind is demand.type:
+            demands += demand.conditions
+            texts += demand.texts
+        elif not (kind is NoneType and demand.is_optional):
+            is_possible = False
+    for condition in demands:
+        source.demand(condition)
+    if texts:
+        # All at once: a str may hold a lone surrogate, which JSON cannot, and then encoding it raises.
+        together = "".join(f"{{{variable}}}" for variable in texts)
+        source.demand(f'(text := f"{together}").isascii() or text.encode()')
+    absent = frozenset(wire for wire, field in fields.items() if held.get(field.attribute) is NoneType)
+    rules = Rules(source, fields, variables, absent)
     for rule in constraints.get("allOf", ()):
-        parts = _constraints(source, rule)
-        _understand(parts.keys() == {"if", "then"})
-        condition = _expected(source, parts["if"], fields, variables)
-        source.demand(f"not {condition} or {_expected(source, parts['then'], fields, variables)}")
+        rules.demand(rule)
+    if not is_possible:
+        return _never
+    by_attribute = {field.attribute: variables[wire] for wire, field in fields.items()}
+    return source.compile([by_attribute.get(attribute, "_") for attribute in attributes])
 
 
-def _check_field(source: _Source, field: FieldMapping, schema: Any, variable: str) -> None:
-    constraints = _constraints(source, schema)
-    types = _types(constraints.pop("type", None))
-    _understand(_wire_type(field) in types)
-    is_optional = field.is_optional and "null" in types
-    if field.record is not None:
-        _understand(not is_optional)
-        _check_records(source, field.kind, field.record, constraints, variable)
-        return
-    _understand(field.kind is not Kind.FLOAT_OR_UNKNOWN or "null" in types)
-    if field.kind is Kind.TEXT:
-        expression = _text_check(source, constraints, variable)
-    elif field.choice is not None:
-        _understand(constraints.keys() == {"enum"})
-        _understand(all(member.value in constraints["enum"] for member in field.choice))
-        expression = f"type({variable}) is {source.name(field.choice, field.choice.__name__)}"
-    else:
-        known = [text for kind, demands, text in _CONDITIONS if (kind, demands) == (field.kind, constraints)]
-        _understand(bool(known))
-        expression = known[0].format(variable)
-    source.demand(f"{variable} is None or {expression}" if is_optional else expression)
+def _never(_: tuple[Any, ...]) -> bool:
+    return False
 
 
-def _check_records(
-    source: _Source, kind: Kind, record: type[msgspec.Struct], constraints: _Schema, variable: str
-) -> None:
+class _Field:
+    """What a schema demands of a field that is not None.
+
+    Attributes:
+        type: of the values that may be valid.
+        is_optional: whether None is.
+        conditions: on a value of that type.
+        texts: the variable, if it is still to be checked that its text can be encoded.
+    """
+
+    def __init__(self, source: Source, field: FieldMapping, schema: Any, variable: str) -> None:
+        constraints = constraints_of(source.definitions, schema)
+        types = types_of(constraints.pop("type", None))
+        understand(wire_type(field) in types)
+        self.is_optional = field.is_optional and "null" in types
+        self.texts: list[str] = []
+        understand(field.kind is not Kind.FLOAT_OR_UNKNOWN or "null" in types)
+        if field.record is not None:
+            understand(not self.is_optional)
+            self.type: type[Any] = field.record if field.kind is Kind.RECORD else tuple
+            self.conditions = _record_conditions(source, field, field.record, constraints, variable)
+        elif field.kind is Kind.TEXT:
+            self.type = str
+            self.conditions = _text_conditions(source, constraints, variable)
+            if "pattern" not in constraints:
+                self.texts = [variable]
+        elif field.choice is not None:
+            understand(constraints.keys() == {"enum"})
+            understand(all(member.value in constraints["enum"] for member in field.choice))
+            self.type, self.conditions = field.choice, []
+        else:
+            known = [text for kind, asked, text in _CONDITIONS if (kind, asked) == (field.kind, constraints)]
+            understand(bool(known))
+            self.type, self.conditions = _TYPES[field.kind], [known[0].format(variable)]
+
+
+def _record_conditions(
+    source: Source,
+    field: FieldMapping,
+    record: type[msgspec.Struct],
+    constraints: dict[str, Any],
+    variable: str,
+) -> list[str]:
     cls = source.name(record, record.__name__)
-    if kind is Kind.RECORD:
-        source.demand(f"type({variable}) is {cls}")
-        _check_object(source, constraints, record, variable)
-        return
-    _understand({"items"} <= constraints.keys() <= {"items", "minItems"})
-    item_constraints = _constraints(source, constraints["items"])
-    _understand(item_constraints.pop("type", None) == "object")
-    source.demand(f"type({variable}) is tuple{_length_check(constraints.get('minItems', 0), variable)}")
-    item = source.variable()
-    with source.block(f"for {item} in {variable}:"):
-        source.demand(f"type({item}) is {cls}")
-        _check_object(source, item_constraints, record, item)
+    if field.kind is Kind.RECORD:
+        check = source.name(_check_of_object(constraints, source.definitions, record), "check")
+        return [f"{check}({variable})"]
+    understand({"items"} <= constraints.keys() <= {"items", "minItems"})
+    items = constraints_of(source.definitions, constraints["items"])
+    understand(items.pop("type", None) == "object")
+    check_item = _check_of_object(items, source.definitions, record)
+
+    def are_surely_valid(records: tuple[Any, ...]) -> bool:
+        for each in records:  # noqa: SIM110 - a generator costs as much again, for each entry and decision
+            if type(each) is not record or not check_item(each):
+                return False
+        return True
+
+    of_length = _length_condition(constraints.get("minItems", 0), variable)
+    return [*of_length, f"{source.name(are_surely_valid, cls)}({variable})"]
 
 
-def _text_check(source: _Source, constraints: _Schema, variable: str) -> str:
-    _understand(constraints.keys() <= {"minLength", "pattern"})
-    is_text = f"type({variable}) is str{_length_check(constraints.get('minLength', 0), variable)}"
+def _text_conditions(source: Source, constraints: dict[str, Any], variable: str) -> list[str]:
+    understand(constraints.keys() <= {"minLength", "pattern"})
+    conditions = _length_condition(constraints.get("minLength", 0), variable)
     if "pattern" not in constraints:
-        # A str may hold a lone surrogate, which JSON cannot: encoding it raises.
-        return f"{is_text} and ({variable}.isascii() or {variable}.encode())"
+        return conditions
     pattern = constraints["pattern"]
-    _understand(_PORTABLE_PATTERN.fullmatch(pattern) is not None)
+    understand(_PORTABLE_PATTERN.fullmatch(pattern) is not None)
     try:
         fullmatch = re.compile(pattern).fullmatch
     except re.error as error:
-        raise _NotUnderstoodError from error
+        raise NotUnderstoodError from error
     # Few texts that have a pattern differ: currencies, intervals.
     is_match = lru_cache(maxsize=256)(lambda text: fullmatch(text) is not None)
-    return f"{is_text} and {source.name(is_match, 'is_match')}({variable})"
+    return [*conditions, f"{source.name(is_match, 'is_match')}({variable})"]
 
 
-def _length_check(minimum: Any, variable: str) -> str:
-    _understand(type(minimum) is int)
+def _length_condition(minimum: Any, variable: str) -> list[str]:
+    understand(type(minimum) is int)
     if minimum <= 1:
-        return f" and {variable}" if minimum == 1 else ""
-    return f" and len({variable}) >= {minimum}"
-
-
-def _types(declared: Any) -> list[Any]:
-    return declared if isinstance(declared, list) else [declared]
-
-
-def _wire_type(field: FieldMapping) -> str:
-    return {Kind.FLAG: "boolean", Kind.RECORD: "object", Kind.RECORDS: "array"}.get(field.kind, "string")
-
-
-def _expected(
-    source: _Source, schema: Any, fields: Mapping[str, FieldMapping], variables: Mapping[str, str]
-) -> str:
-    """Write what one side of a rule says, exactly; by then every value has passed its own check."""
-    parts = _constraints(source, schema)
-    _understand(parts.keys() == {"properties"} and parts["properties"].keys() <= fields.keys())
-    properties = parts["properties"].items()
-    return _joined("and", [_fits(source, fields[wire], variables[wire], each) for wire, each in properties])
-
-
-def _fits(source: _Source, field: FieldMapping, variable: str, schema: Any) -> str:
-    # NaN would be null here.
-    _understand(field.kind is not Kind.FLOAT_OR_UNKNOWN)
-    conditions = []
-    for keyword, value in _constraints(source, schema).items():
-        match keyword:
-            case "const":
-                condition = _equals(source, field, variable, value)
-            case "enum":
-                condition = _joined("or", [_equals(source, field, variable, each) for each in value])
-            case "not":
-                condition = f"not {_fits(source, field, variable, value)}"
-            case "minLength":
-                _understand(field.kind is Kind.TEXT and type(value) is int)
-                condition = f"({variable} is None or len({variable}) >= {value})"
-            case "type":
-                types = _types(value)
-                of_present = [f"{variable} is not None"] if _wire_type(field) in types else []
-                of_null = [f"{variable} is None"] if "null" in types else []
-                condition = _joined("or", of_present + of_null)
-            case _:
-                raise _NotUnderstoodError
-        conditions.append(condition)
-    return _joined("and", conditions)
-
-
-def _equals(source: _Source, field: FieldMapping, variable: str, value: Any) -> str:
-    if value is None:
-        return f"{variable} is None"
-    if field.kind is Kind.FLAG and isinstance(value, bool):
-        return f"{variable} is {value}"
-    _understand(isinstance(value, str))
-    if field.kind is Kind.TEXT:
-        return f"{variable} == {source.name(value, 'text')}"
-    if field.kind is Kind.DECIMAL and re.fullmatch(_DECIMAL, value):
-        return f"{variable} == {source.name(Decimal(value), 'number')}"
-    members = {member.value: member for member in field.choice or ()}
-    _understand(value in members)
-    return f"{variable} is {source.name(members[value], 'member')}"
-
-
-def _joined(operator: str, conditions: list[str]) -> str:
-    return f"({f' {operator} '.join(conditions)})" if conditions else str(operator == "and")
+        return [variable] if minimum == 1 else []
+    return [f"len({variable}) >= {minimum}"]

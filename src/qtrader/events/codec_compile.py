@@ -22,6 +22,7 @@ import msgspec
 from qtrader.events.base import DecisionEvent, ValidatedEvent
 from qtrader.events.codec_convert import parse_instant
 from qtrader.events.codec_fields import CONVERTERS, ENVELOPE_FIELDS, FieldMapping, Kind, fields_of
+from qtrader.events.identity import Envelope
 
 Body = Callable[[Any], dict[str, Any]]
 Build = Callable[[dict[str, Any], dict[str, Any]], ValidatedEvent]
@@ -64,7 +65,8 @@ def build_of(cls: type[ValidatedEvent]) -> Build:
     source = _Source()
     arguments = _from_wire_arguments(source, cls, "payload")
     if issubclass(cls, DecisionEvent):
-        arguments += [f"{name}={_envelope_value(source, name)}" for name in ENVELOPE_FIELDS]
+        parts = ", ".join(f"{name}={_envelope_value(source, name)}" for name in ENVELOPE_FIELDS)
+        arguments.append(f"envelope={source.name(Envelope.known, 'envelope')}({parts})")
     else:
         arguments.append('run_id=envelope["run_id"]')
     call = f"{source.name(cls, cls.__name__)}({', '.join(arguments)})"

@@ -29,7 +29,8 @@ def canonical_decimal(value: Decimal) -> str:
     if type(value) is not Decimal or not value.is_finite():
         msg = f"found {value!r}; must be a finite Decimal"
         raise ValueError(msg)
-    if text.isdecimal():
+    # Most numbers are whole, or end where they must.
+    if text.isdecimal() or (text[-1] != "0" and "." in text and "E" not in text):
         return text
     if "E" in text:
         text = format(value, "f") if value else "0"
@@ -41,6 +42,18 @@ def canonical_decimal(value: Decimal) -> str:
 def parse_decimal(text: str) -> Decimal:
     """Read a canonical decimal, exactly, whatever the decimal context's precision."""
     return Decimal(text)
+
+
+def canonical_integer(value: int) -> int:
+    """Give a whole number, which stays a number on the wire.
+
+    Raises:
+        ValueError: the value is not an int.
+    """
+    if type(value) is not int:
+        msg = f"found {value!r}; must be an int"
+        raise ValueError(msg)
+    return value
 
 
 def canonical_float(value: float) -> str:

@@ -56,6 +56,7 @@ class Kind(Enum):
 
     TEXT = "text"
     FLAG = "flag"
+    INTEGER = "integer"
     DECIMAL = "decimal"
     FLOAT = "float"
     FLOAT_OR_UNKNOWN = "float_or_unknown"
@@ -69,6 +70,7 @@ class Kind(Enum):
 
 #: To the wire and back, for the kinds whose value changes and needs no class.
 CONVERTERS: dict[Kind, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    Kind.INTEGER: (convert.canonical_integer, int),  # JSON Schema's integers include 3.0
     Kind.DECIMAL: (convert.canonical_decimal, convert.parse_decimal),
     Kind.FLOAT: (convert.canonical_float, convert.parse_float),
     Kind.FLOAT_OR_UNKNOWN: (convert.canonical_float_or_unknown, convert.parse_float_or_unknown),
@@ -115,13 +117,14 @@ _BAR = (
 _KINDS: dict[type[Any], Kind] = {
     str: Kind.TEXT,
     bool: Kind.FLAG,
+    int: Kind.INTEGER,
     Decimal: Kind.DECIMAL,
     datetime: Kind.INSTANT,
     date: Kind.DATE,
 }
 
-#: The envelope's fields that a `DecisionEvent` stores, in the envelope's order.
-ENVELOPE_FIELDS = tuple(field.name for field in msgspec.structs.fields(DecisionEvent))
+#: The envelope's fields that a `DecisionEvent` can be asked for and stores as one, in the envelope's order.
+ENVELOPE_FIELDS = ("event_id", "run_id", "occurred_at", "source_service", "correlation_id", "causation_id")
 
 
 @cache
@@ -129,8 +132,8 @@ def fields_of(cls: type[msgspec.Struct]) -> tuple[FieldMapping, ...]:
     """Map an event class, or a class nested in one, to its contract's payload, in the contract's order."""
     if cls is PriceBarEvent:
         return _BAR
-    inherited = ENVELOPE_FIELDS if issubclass(cls, DecisionEvent) else ()
-    own = (field for field in msgspec.structs.fields(cls) if field.name not in inherited)
+    is_event = issubclass(cls, DecisionEvent)
+    own = (field for field in msgspec.structs.fields(cls) if not (is_event and field.name == "envelope"))
     return tuple(_mapping(cls, field.name, field.type) for field in own)
 
 

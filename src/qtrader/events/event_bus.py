@@ -16,13 +16,12 @@ import msgspec
 
 from qtrader.errors import HandlerError, QTraderError
 from qtrader.events import codec
-from qtrader.events.base import NOT_YET, BaseEvent, DecisionEvent, ValidatedEvent
+from qtrader.events.base import BaseEvent, DecisionEvent, ValidatedEvent
 from qtrader.events.event_store import EventStore, InMemoryEventStore
-from qtrader.events.identity import Origin
+from qtrader.events.identity import NOT_YET, Envelope, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     Handler = Callable[[Any], None]
     Topic = str | type[BaseEvent]
@@ -51,7 +50,9 @@ class EventBus:
         self._subscriptions: list[tuple[Topic, Handler]] = []
         self._routes: dict[type[BaseEvent], tuple[Handler, ...]] = {}
         self._origin = Origin(run_id, "external")
-        self._latest: datetime = NOT_YET
+        #: The compiled check of each class of decisions that was published.
+        self._checks: dict[type[BaseEvent], Callable[[Any], bool]] = {}
+        self._last_logged: BaseEvent | None = None
         self._is_draining = False
 
     def subscribe(self, topic: Topic, handler: Handler) -> None:
@@ -101,15 +102,14 @@ class EventBus:
             ContractError: the event's body breaks its contract.
             HandlerError: a handler raised.
         """
-        if isinstance(event, DecisionEvent):
-            codec.validate_body(event)
-            if not event.event_id:
-                event = self._identified(event)
-        elif not isinstance(event, BaseEvent):
-            msg = f"only events can be published; this is a {type(event).__name__}: {event!r:.80}"
-            raise TypeError(msg)
-        elif isinstance(event, ValidatedEvent):
-            codec.validate_body(event)
+        # Most events are decisions of the engine: identified, and valid beyond doubt.
+        is_surely_valid = self._checks.get(type(event))
+        if (
+            is_surely_valid is None
+            or event.envelope.known_id == ""  # type: ignore[union-attr]  # only decisions have a check here
+            or not is_surely_valid(event)
+        ):
+            event = self._checked(event)
         self.pending.append(event)
         if self.is_automatic and not self._is_draining:
             self.drain()
@@ -123,15 +123,16 @@ class EventBus:
         if self._is_draining:
             return
         self._is_draining = True
-        pending = self.pending
+        pending, routes, log = self.pending, self._routes, self.store.append
         try:
             while pending:
                 event = pending.popleft()
-                if isinstance(event, ValidatedEvent):
-                    self.store.append(event)
-                    self._latest = event.occurred_at
+                if event.has_identity:
+                    log(event)  # type: ignore[arg-type]  # what has an identity is a ValidatedEvent
+                    self._last_logged = event
                 # As `deliver` does, without the call.
-                for handler in self._routes.get(type(event)) or self.handlers(type(event)):
+                kind = type(event)
+                for handler in routes.get(kind) or self.handlers(kind):
                     try:
                         handler(event)
                     except HandlerError:
@@ -161,19 +162,41 @@ class EventBus:
         for _sequence, event in self.store.history(start, stop):
             yield event
 
+    def _checked(self, event: BaseEvent) -> BaseEvent:
+        """Validate an event, give it an identity if it has none, and remember its class's check."""
+        if isinstance(event, DecisionEvent):
+            codec.validate_body(event)
+            check = codec.surely_valid(type(event))
+            if check is not None:
+                self._checks[type(event)] = check
+            return event if event.event_id else self._identified(event)
+        if not isinstance(event, BaseEvent):
+            msg = f"only events can be published; this is a {type(event).__name__}: {event!r:.80}"
+            raise TypeError(msg)
+        if isinstance(event, ValidatedEvent):
+            codec.validate_body(event)
+        return event
+
     def _identified(self, event: DecisionEvent) -> DecisionEvent:
-        occurred_at = event.occurred_at if event.occurred_at != NOT_YET else self._latest
+        given, last = event.envelope, self._last_logged
+        latest = NOT_YET if last is None else last.occurred_at
+        occurred_at = given.occurred_at if given.occurred_at != NOT_YET else latest
         if occurred_at == NOT_YET:
             msg = (
                 f"{type(event).__name__} has no occurred_at, and nothing has happened yet that it could "
                 "follow; give occurred_at="
             )
             raise QTraderError(msg)
-        self._origin.begin(event.causation_id, event.correlation_id, occurred_at)
-        stamp = self._origin.stamp()
-        stamp["run_id"] = event.run_id or stamp["run_id"]
-        stamp["source_service"] = event.source_service or stamp["source_service"]
-        return msgspec.structs.replace(event, **stamp)
+        made = self._origin.effect_of_id(given.causation_id, given.correlation_id, occurred_at)
+        envelope = Envelope.known(
+            event_id=made.event_id,
+            run_id=given.run_id or made.run_id,
+            occurred_at=occurred_at,
+            source_service=given.source_service or made.source_service,
+            correlation_id=given.correlation_id,
+            causation_id=given.causation_id,
+        )
+        return msgspec.structs.replace(event, envelope=envelope)
 
 
 def handler_error(

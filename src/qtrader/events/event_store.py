@@ -12,8 +12,9 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
 from qtrader.errors import QTraderError
-from qtrader.events.base import NOT_YET, ValidatedEvent
+from qtrader.events.base import ValidatedEvent
 from qtrader.events.events import PriceBarEvent
+from qtrader.events.identity import NOT_YET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,18 +89,21 @@ class InMemoryEventStore:
         Raises:
             QTraderError: the event occurred before the one logged last; time never goes back along the log.
         """
-        occurred_at = event.occurred_at
-        if occurred_at < self._latest:
-            msg = (
-                f"{event.event_type} event of {occurred_at.isoformat()} cannot follow an event of "
-                f"{self._latest.isoformat()}: time never goes back along the log"
-            )
-            raise QTraderError(msg)
-        self._latest = occurred_at
-        sequence = self.rows + len(self._events)
-        self._events.append(event)
-        self._rows_before.append(self.rows)
-        return sequence
+        envelope = event.envelope
+        occurred_at = event.occurred_at if envelope is None else envelope.occurred_at
+        # What happens at an instant mostly shares the very same datetime.
+        if occurred_at is not self._latest:
+            if occurred_at < self._latest:
+                msg = (
+                    f"{event.event_type} event of {occurred_at.isoformat()} cannot follow an event of "
+                    f"{self._latest.isoformat()}: time never goes back along the log"
+                )
+                raise QTraderError(msg)
+            self._latest = occurred_at
+        rows, events = self.rows, self._events
+        self._rows_before.append(rows)
+        events.append(event)
+        return rows + len(events) - 1
 
     def __len__(self) -> int:
         """Return the number of events, rows of bars included."""

@@ -15,12 +15,18 @@ import msgspec
 
 from qtrader.clock import from_epoch_us
 from qtrader.events.base import BaseEvent, DecisionEvent, ValidatedEvent
+from qtrader.events.books import (
+    CashBalance,
+    ConsolidatedPortfolioEvent,
+    LedgerEntryEvent,
+    PositionState,
+    Posting,
+)
 from qtrader.events.identity import bar_event_id
 from qtrader.events.vocabulary import (
     ActionType,
     CheckVerdict,
     FillBasis,
-    LedgerKind,
     OrderPurpose,
     OrderStatus,
     OrderType,
@@ -29,6 +35,28 @@ from qtrader.events.vocabulary import (
     TimeInForce,
     Verdict,
 )
+
+__all__ = [
+    "CashBalance",
+    "ConsolidatedPortfolioEvent",
+    "CorporateActionEvent",
+    "FillEvent",
+    "LedgerEntryEvent",
+    "OrderEvent",
+    "OrderUpdateEvent",
+    "PortfolioStateEvent",
+    "PositionState",
+    "Posting",
+    "PriceBarEvent",
+    "RiskCheck",
+    "RiskDecisionEvent",
+    "SignalEvent",
+    "SignalRejectedEvent",
+    "Sizing",
+    "SizingInput",
+    "SliceEvent",
+    "ValuationTriggerEvent",
+]
 
 
 class PriceBarEvent(ValidatedEvent, frozen=True, gc=False):
@@ -136,6 +164,12 @@ class SignalEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     reason: str | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    trail_atr_multiple: Decimal | None = None
+    trail_atr_period: int | None = None
+    trail_limit_offset: Decimal | None = None
+    expires_at: datetime | None = None
 
 
 class SizingInput(msgspec.Struct, frozen=True, gc=False):
@@ -224,6 +258,12 @@ class OrderEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
     stop_price: Decimal | None = None
     parent_order_id: str | None = None
     oco_group: str | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    trail_atr_multiple: Decimal | None = None
+    trail_atr_period: int | None = None
+    trail_limit_offset: Decimal | None = None
+    expires_at: datetime | None = None
 
 
 class OrderUpdateEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
@@ -268,73 +308,10 @@ class FillEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
     executed_at: datetime
     basis: FillBasis
     is_ambiguous: bool = False
-
-
-class Posting(msgspec.Struct, frozen=True, gc=False):
-    """One line of a ledger entry: amounts of an entry sum to zero in each currency."""
-
-    account: str
-    currency: str
-    amount: Decimal
-    symbol: str | None = None
-    quantity: Decimal | None = None
-    lot_id: str | None = None
-
-
-class LedgerEntryEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
-    """One balanced booking."""
-
-    event_type: ClassVar[str] = "ledger_entry"
-    contract: ClassVar[str] = "portfolio/ledger_entry"
-
-    entry_id: str
-    kind: LedgerKind
-    description: str
-    postings: tuple[Posting, ...]
-    strategy_id: str | None = None
-    symbol: str | None = None
-
-
-class CashBalance(msgspec.Struct, frozen=True, gc=False):
-    """Cash held in one currency."""
-
-    currency: str
-    amount: Decimal
-
-
-class PositionState(msgspec.Struct, frozen=True, gc=False):
-    """One position as marked at a valuation; `quantity` is negative for a short."""
-
-    symbol: str
-    strategy_id: str
-    quantity: Decimal
-    cost: Decimal
-    market_price: Decimal
-    market_value: Decimal
-    unrealized_pnl: Decimal
-    realized_pnl: Decimal
-    currency: str
-
-
-class ConsolidatedPortfolioEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
-    """The books as marked at a session's close."""
-
-    event_type: ClassVar[str] = "consolidated_portfolio"
-    contract: ClassVar[str] = "portfolio/consolidated_portfolio"
-
-    session: date
-    base_currency: str
-    equity: Decimal
-    cash: Decimal
-    cash_balances: tuple[CashBalance, ...]
-    positions: tuple[PositionState, ...]
-    realized_pnl: Decimal
-    unrealized_pnl: Decimal
-    dividend_income: Decimal
-    dividends_receivable: Decimal
-    commissions: Decimal
-    gross_exposure: Decimal
-    net_exposure: Decimal
+    worst_price: Decimal | None = None
+    best_price: Decimal | None = None
+    worst_exit_price: Decimal | None = None
+    best_exit_price: Decimal | None = None
 
 
 #: The specification's name for the portfolio's published state.

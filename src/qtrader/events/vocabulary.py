@@ -32,13 +32,24 @@ class OrderType(StrEnum):
     LIMIT = "limit"
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+    TRAILING_STOP_LIMIT = "trailing_stop_limit"
+    MARKET_ON_OPEN = "market_on_open"
+    LIMIT_ON_OPEN = "limit_on_open"
+    MARKET_ON_CLOSE = "market_on_close"
+    LIMIT_ON_CLOSE = "limit_on_close"
+    MARKET_IF_TOUCHED = "market_if_touched"
+    LIMIT_IF_TOUCHED = "limit_if_touched"
 
 
 class TimeInForce(StrEnum):
-    """How long an order rests (FIX tag 59)."""
+    """How long an order rests (FIX tag 59): gtd until an instant, ioc and fok for one print."""
 
     DAY = "day"
     GTC = "gtc"
+    GTD = "gtd"
+    IOC = "ioc"
+    FOK = "fok"
 
 
 class OrderPurpose(StrEnum):
@@ -87,6 +98,8 @@ class FillBasis(StrEnum):
     CLOSE = "close"
     LIMIT = "limit"
     STOP = "stop"
+    TOUCH = "touch"
+    MID = "mid"
 
 
 class ActionType(StrEnum):

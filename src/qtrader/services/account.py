@@ -118,9 +118,12 @@ class AccountView(Protocol):
 
 
 class _Holding:
-    """One strategy's holding of one symbol; kept when flat, because its realised gain stays."""
+    """One strategy's holding of one symbol; kept when flat, because its realised gain stays.
 
-    __slots__ = ("cost", "currency", "key", "quantity", "realized_pnl")
+    `value` is what it is worth at the mark `valued_at`, computed anew where mark or quantity have changed.
+    """
+
+    __slots__ = ("cost", "currency", "key", "quantity", "realized_pnl", "value", "valued_at")
 
     def __init__(self, key: tuple[str, str], currency: str) -> None:
         self.key = key
@@ -128,6 +131,8 @@ class _Holding:
         self.quantity = ZERO
         self.cost = ZERO
         self.realized_pnl = ZERO
+        self.value = ZERO
+        self.valued_at: Decimal | None = None
 
 
 def market_value(quantity: Decimal, mark: Decimal, ledger_scale: int) -> Decimal:
@@ -143,9 +148,14 @@ def mark_of(mark: Mark, symbol: str) -> Decimal:
     """
     price = mark(symbol)
     if price is None:
-        msg = f"{symbol} is held but has no price yet; it can be valued once its first bar has closed"
-        raise AccountingError(msg)
+        raise _no_price(symbol)
     return price
+
+
+def _no_price(symbol: str) -> AccountingError:
+    return AccountingError(
+        f"{symbol} is held but has no price yet; it can be valued once its first bar has closed"
+    )
 
 
 class AccountProjection:
@@ -180,30 +190,33 @@ class AccountProjection:
 
     def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:
         """Apply one entry."""
-        balances = self._balances
+        balances, cash = self._balances, self._cash
         for posting in entry.postings:
-            account = posting.account
-            balances[account] = balances.get(account, ZERO) + posting.amount
+            account, amount = posting.account, posting.amount
+            balances[account] = balances.get(account, ZERO) + amount
             if account == CASH:
-                self._cash[posting.currency] = self._cash.get(posting.currency, ZERO) + posting.amount
+                currency = posting.currency
+                cash[currency] = cash.get(currency, ZERO) + amount
             elif account in SECURITIES_ACCOUNTS:
                 self._move(entry, posting)
             elif account == REALIZED_GAIN:
-                self._holding(entry, entry.symbol, posting.currency).realized_pnl -= posting.amount
+                self._holding(entry, entry.symbol, posting.currency).realized_pnl -= amount
 
     def _move(self, entry: LedgerEntryEvent, posting: Posting) -> None:
+        moved = posting.quantity
         holding = self._holding(entry, posting.symbol, posting.currency)
-        if posting.quantity is None:
+        if moved is None:
             msg = f"ledger entry {entry.entry_id}: a posting to {posting.account} carries no quantity"
             raise AccountingError(msg)
-        holding.quantity += posting.quantity
+        holding.quantity += moved
         holding.cost += posting.amount
+        holding.valued_at = None
         if holding.quantity:
             self._open[holding.key] = holding
         else:
             self._open.pop(holding.key, None)
         symbol = holding.key[0]
-        self._totals[symbol] = self._totals.get(symbol, ZERO) + posting.quantity
+        self._totals[symbol] = self._totals.get(symbol, ZERO) + moved
 
     def _holding(self, entry: LedgerEntryEvent, symbol: str | None, currency: str) -> _Holding:
         if symbol is None or entry.strategy_id is None:
@@ -222,7 +235,9 @@ class AccountProjection:
     @property
     def equity(self) -> Decimal:
         """Cash, positions at market and dividends receivable, less what is owed."""
-        return self._cash[self._base_currency] + self.net_exposure + self.dividends_receivable
+        balances = self._balances
+        receivable = balances[DIVIDENDS_RECEIVABLE] + balances[DIVIDENDS_PAYABLE]
+        return self._cash[self._base_currency] + self._exposures()[0] + receivable
 
     def quantity(self, strategy_id: str, symbol: str) -> Decimal:
         """Return the units that a strategy holds; negative for a short, zero when flat."""
@@ -253,16 +268,15 @@ class AccountProjection:
         for symbol, strategy in sorted(self._open):
             if strategy_id is None or strategy == strategy_id:
                 holding = self._open[symbol, strategy]
-                price = mark_of(self._mark, symbol)
-                value = market_value(holding.quantity, price, self._ledger_scale)
+                price = self._value(holding, self._mark(symbol))
                 state = PositionState(
                     symbol=symbol,
                     strategy_id=strategy,
                     quantity=holding.quantity,
                     cost=holding.cost,
                     market_price=price,
-                    market_value=value,
-                    unrealized_pnl=value - holding.cost,
+                    market_value=holding.value,
+                    unrealized_pnl=holding.value - holding.cost,
                     realized_pnl=holding.realized_pnl,
                     currency=holding.currency,
                 )
@@ -272,18 +286,34 @@ class AccountProjection:
     @property
     def gross_exposure(self) -> Decimal:
         """Sum of the positions' market values without sign."""
-        total = ZERO
-        for (symbol, _), holding in self._open.items():
-            total += abs(market_value(holding.quantity, mark_of(self._mark, symbol), self._ledger_scale))
-        return total
+        return self._exposures()[1]
 
     @property
     def net_exposure(self) -> Decimal:
         """Sum of the positions' market values with sign."""
-        total = ZERO
-        for (symbol, _), holding in self._open.items():
-            total += market_value(holding.quantity, mark_of(self._mark, symbol), self._ledger_scale)
-        return total
+        return self._exposures()[0]
+
+    def _exposures(self) -> tuple[Decimal, Decimal]:
+        """Add up the market values of what is held, with sign and without."""
+        net = gross = ZERO
+        if not self._open:
+            return net, gross
+        mark = self._mark
+        for holding in self._open.values():
+            price = mark(holding.key[0])
+            if price is None or price is not holding.valued_at:
+                self._value(holding, price)
+            net += holding.value
+            gross += abs(holding.value)
+        return net, gross
+
+    def _value(self, holding: _Holding, price: Decimal | None) -> Decimal:
+        """Value a holding at a mark, and give the mark."""
+        if price is None:
+            raise _no_price(holding.key[0])
+        holding.valued_at = price
+        holding.value = market_value(holding.quantity, price, self._ledger_scale)
+        return price
 
     def balance(self, account: str) -> Decimal:
         """Return what has been posted to an account of the chart, in the ledger's signs."""

@@ -6,13 +6,15 @@ These values are shared by the manager and by risk, which do not know each other
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from qtrader.events.events import RiskDecisionEvent, SignalEvent
 from qtrader.events.vocabulary import Side
 
 
-class OpeningLeg(NamedTuple):
+class OpeningLeg(msgspec.Struct, frozen=True, gc=False):
     """A wish to open or enlarge a position.
 
     `position_quantity` is signed and is what stands once the closing orders on the way have filled.
@@ -30,7 +32,7 @@ class OpeningLeg(NamedTuple):
     released_exposure: Decimal
 
 
-class ClosingLeg(NamedTuple):
+class ClosingLeg(msgspec.Struct, frozen=True, gc=False):
     """A wish to close a position or a part of it.
 
     Quantities are unsigned; `held_quantity` is without what is being closed already.

@@ -22,7 +22,8 @@ from qtrader.engine.config import (
     parse_run_config,
 )
 from qtrader.engine.config_files import shipped_policies
-from qtrader.services.execution.settings import PercentCommission, PerShareCommission
+from qtrader.services.execution.commission_settings import PercentCommission, PerShareCommission
+from qtrader.services.execution.slippage_settings import FixedBpsSlippage
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "config" / "system.yaml"
@@ -33,7 +34,7 @@ def test_the_shipped_configuration_says_what_its_comments_say() -> None:
     assert config.data == (DataSelection(source="sample", symbols=("AAPL", "IBM", "MSFT")),)
     assert config.run.valuation_calendar == "XNYS"
     assert config.portfolio.initial_cash == Decimal(100_000)
-    assert config.execution.slippage_bps == Decimal(2)
+    assert config.execution.slippage == FixedBpsSlippage(type="fixed_bps", bps=Decimal(2))
     assert config.execution.commission == PerShareCommission(
         type="per_share", amount=Decimal("0.005"), minimum=Decimal(1), maximum_percent=Decimal(1)
     )

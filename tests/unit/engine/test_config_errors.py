@@ -83,8 +83,61 @@ def refusal(folder: Path, text: str) -> str:
         ),
         ("execution: {commission: {percent: 1}}", "execution.commission: has no key 'type'"),
         (
+            "execution: {commission: interactive_broker_fixed}",
+            "execution.commission: type: found 'interactive_broker_fixed' (did you mean ",
+        ),
+        (
+            "execution: {commission: {type: alpaca, minimum: 1}}",
+            "execution.commission: the preset 'alpaca' takes no keys, found minimum; write out the schedule",
+        ),
+        (
+            "execution: {commission: {type: tiered, tiers: [{above: 5, rate: 1}]}}",
+            "execution.commission: the first tier is above 5; it must begin at 0",
+        ),
+        (
+            "execution: {commission: {type: tiered, tiers: [{above: 0, rate: 1}, {above: 0, rate: 2}]}}",
+            "execution.commission: tiers must ascend: above 0 stands after above 0",
+        ),
+        (
+            "execution: {commission: {type: tiered, tiers: [{above: 0, rate: -1}]}}",
+            "execution.commission.tiers[0].rate: found -1; allowed is at least 0",
+        ),
+        (
+            "execution: {commission: {type: tiered, tiers: []}}",
+            "execution.commission.tiers: ",
+        ),
+        (
+            "execution: {commission: {type: maker_taker, maker_percent: -1, taker_percent: 0.5}}",
+            "execution.commission: the rebate -1 is larger than taker_percent 0.5",
+        ),
+        (
+            "execution: {commission: {type: custom, model: mine}}",
+            "execution.commission.model: 'mine' names no class; write \"package.module:Class\"",
+        ),
+        (
+            "execution: {commission: {type: none, us_regulatory_fees: rounded}}",
+            "execution.commission.us_regulatory_fees: found 'rounded'; allowed are 'none', 'exact' or ",
+        ),
+        ("execution: {slippage: 5}", "execution.slippage: found 5, in which unit? Write slippage_bps: 5, or"),
+        (
+            "execution: {slippage: {type: spred, half_spread: 1}}",
+            "execution.slippage: type: found 'spred' (did you mean 'spread'?); allowed are 'none', ",
+        ),
+        (
+            "execution: {slippage: {type: spread, half_spread: -1}}",
+            "execution.slippage.half_spread: found -1; allowed is at least 0",
+        ),
+        (
+            "execution: {slippage: {type: square_root, days: 1}}",
+            "execution.slippage.days: found 1; allowed is at least 2",
+        ),
+        (
+            "execution: {slippage_bps: 5, slippage: {type: spread, half_spread: 1}}",
+            "execution: slippage_bps and slippage are both given; give one of them",
+        ),
+        (
             "execution: {commission: {type: percent, percent: 1, minimun: 1}}",
-            "execution.commission.minimun: unknown key 'minimun'; known are type, percent",
+            "execution.commission.minimun: unknown key 'minimun' (did you mean 'minimum'?); known are ",
         ),
         (
             "execution: {commission: {type: per_share}}",

@@ -14,7 +14,9 @@ import qtrader as qt
 from qtrader.engine.config import apply_overrides, default_run_config, load_run_config
 from qtrader.engine.overrides import ALIASES, FOREIGN_NAMES, override_names, refuse_parameters
 from qtrader.errors import ConfigError
-from qtrader.services.execution.settings import PercentCommission
+from qtrader.services.execution.commission_presets import alpaca
+from qtrader.services.execution.commission_settings import PercentCommission
+from qtrader.services.execution.slippage_settings import NoSlippage
 from qtrader.services.risk.policy import RiskPolicy
 from qtrader.services.strategy.protocol import specs_of
 
@@ -38,7 +40,13 @@ SHIPPED = Path(__file__).parents[3] / "config" / "system.yaml"
         ({"start": date(2010, 1, 4)}, "run.start", date(2010, 1, 4)),
         ({"allow_short": False}, "risk.limits.allow_short", False),
         ({"name": "mine"}, "run.name", "mine"),
-        ({"execution": {"slippage_bps": 5}}, "execution.slippage_bps", Decimal(5)),
+        ({"execution": {"slippage_bps": 5}}, "execution.slippage.bps", Decimal(5)),
+        ({"slippage_bps": 5}, "execution.slippage.bps", Decimal(5)),
+        ({"execution.slippage_bps": "2.5"}, "execution.slippage.bps", Decimal("2.5")),
+        ({"slippage_bps": 0}, "execution.slippage", NoSlippage()),
+        ({"slippage": {"type": "spread", "half_spread": 2}}, "execution.slippage.half_spread", Decimal(2)),
+        ({"execution": {"slippage_bps": 5, "limit_touch": True}}, "execution.slippage.bps", Decimal(5)),
+        ({"commission": "alpaca"}, "execution.commission", alpaca()),
         ({"sizing": {"method": "fixed_quantity", "quantity": 5}}, "risk.sizing.quantity", Decimal(5)),
         ({"risk": "naive"}, "risk.name", "naive"),
         ({"risk": RiskPolicy(name="own")}, "risk.name", "own"),
@@ -94,7 +102,7 @@ def test_a_flat_name_means_one_field() -> None:
         ("cash", "did you mean 'initial_equity', for example initial_equity=50_000?"),
         ("fees", "did you mean 'commission', for example commission=\"0.1%\"?"),
         ("commission_pct", "did you mean 'commission', for example commission=\"0.1%\"?"),
-        ("slippage", "did you mean 'slippage_bps', for example slippage_bps=5 for five basis points?"),
+        ("slippage_pct", "did you mean 'slippage_bps', for example slippage_bps=5 for five basis points?"),
         ("fast", "fast is a parameter of SMADualCrossStrategy: a strategy's parameters go in parameters={…}"),
     ],
 )
@@ -151,3 +159,17 @@ def test_a_parameter_of_a_strategy_that_is_handed_over_is_no_setting() -> None:
 def test_what_cannot_be_set_is_refused(override: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         apply_overrides(load_run_config(SHIPPED), override)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"slippage_bps": 5, "slippage": "none"},
+        {"slippage": "none", "slippage_bps": 5},
+        {"slippage": "none", "execution.slippage_bps": 5},
+        {"execution": {"slippage": "none", "slippage_bps": 5}},
+    ],
+)
+def test_slippage_is_given_once(overrides: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="execution: slippage_bps and slippage are both given"):
+        apply_overrides(load_run_config(SHIPPED), overrides)

@@ -130,10 +130,9 @@ def test_a_signal_refused_in_one_leg_only_is_partly_refused() -> None:
     order = builder.order("AAPL", -10, purpose=OrderPurpose.CLOSE)
     events = [event for _, event in builder.store.decisions()]
     signal = next(event for event in events if event.event_type == "signal")
-    builder._origin.handle(signal)
     builder.publish(
         SignalRejectedEvent(
-            **builder._origin.stamp(),
+            envelope=builder._origin.effect_of(signal, signal.occurred_at),
             signal_id=order.signal_id,
             strategy_id="sma",
             symbol="AAPL",
@@ -239,10 +238,9 @@ def test_money_that_was_paid_in_ends_no_drawdown() -> None:
     builder.next_day()
     builder.trade("AAPL", 10, "100")
     builder.close_day().idle().next_day()
-    builder._origin.begin(None, None, builder.closed_at)
     paid_in = (Posting("assets:cash", "USD", D(500)), Posting("equity:deposits", "USD", D(-500)))
     deposit = LedgerEntryEvent(
-        **builder._origin.stamp(),
+        envelope=builder._origin.effect_of_id(None, None, builder.closed_at),
         entry_id="deposit-2",
         kind=LedgerKind.DEPOSIT,
         description="deposit",

@@ -9,10 +9,10 @@ import pytest
 from tests.factories import at, bar, refusal, signal
 
 from qtrader.errors import ContractError, HandlerError, QTraderError
-from qtrader.events.base import NOT_YET, BaseEvent, DecisionEvent, ValidatedEvent
+from qtrader.events.base import BaseEvent, DecisionEvent, ValidatedEvent
 from qtrader.events.event_bus import EventBus
 from qtrader.events.events import OrderEvent, PriceBarEvent, SignalEvent, SliceEvent, ValuationTriggerEvent
-from qtrader.events.identity import Origin
+from qtrader.events.identity import NOT_YET, Envelope, Origin
 
 Heard = list[tuple[str, str]]
 
@@ -32,7 +32,7 @@ def unidentified(**more: Any) -> SignalEvent:
         "source_service": "",
         "correlation_id": None,
     }
-    return msgspec.structs.replace(signal(), **(blank | more))
+    return msgspec.structs.replace(signal(), envelope=Envelope.known(**(blank | more)))
 
 
 class TestTopics:
@@ -283,8 +283,8 @@ class TestPublish:
         bus, origin = EventBus(run_id="run-7"), Origin("run-7", "external")
         for _ in range(2):
             bus.publish(unidentified(occurred_at=at(1)))
-        origin.begin(None, None, at(1))
-        assert [event.event_id for event in bus.history()] == [origin.stamp()["event_id"] for _ in range(2)]
+        made = [origin.effect_of_id(None, None, at(1)).event_id for _ in range(2)]
+        assert [event.event_id for event in bus.history()] == made
 
     def test_what_an_unidentified_event_says_of_itself_is_kept(self) -> None:
         bus = EventBus(run_id="run-7")
@@ -419,7 +419,11 @@ class TestHistory:
 
     def test_time_never_goes_back(self) -> None:
         bus = EventBus()
-        bus.publish(ValuationTriggerEvent(occurred_at=at(2), session=at(2).date(), calendar="UTC"))
+        bus.publish(
+            ValuationTriggerEvent(
+                envelope=Envelope.known(occurred_at=at(2)), session=at(2).date(), calendar="UTC"
+            )
+        )
         with pytest.raises(
             QTraderError, match=r"of 2024-01-01T21:00:00\+00:00 cannot follow .* of 2024-01-02T21"
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation, localcontext
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.checked_events import accepts, as_the_engine_makes_it, compiled, example, replaced
-from tests.strategies_events import events_of
+from tests.strategies_events import PRICES, events_of
 
 from qtrader.clock import to_epoch_us
 from qtrader.contracts import registry
@@ -196,20 +197,66 @@ def test_a_broken_rule_is_not_let_through(cls: type[Any], values: dict[str, Any]
     assert compiled(cls)(replaced(example(cls), **values)) is False
 
 
-@pytest.mark.parametrize(
-    "order_type", [OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT]
-)
+@pytest.mark.parametrize("order_type", PRICES)
 def test_an_order_has_the_prices_of_its_type_and_no_other(order_type: OrderType) -> None:
-    has = {
-        "market": (False, False),
-        "limit": (True, False),
-        "stop": (False, True),
-        "stop_limit": (True, True),
-    }
     for limit in (None, Decimal(10)):
         for stop in (None, Decimal(9)):
             order = replaced(example(OrderEvent), order_type=order_type, limit_price=limit, stop_price=stop)
-            assert compiled(OrderEvent)(order) is ((limit is not None, stop is not None) == has[order_type])
+            assert compiled(OrderEvent)(order) is (
+                (limit is not None, stop is not None) == PRICES[order_type]
+            )
+
+
+TRAIL_FIELDS = (
+    "trail_amount",
+    "trail_percent",
+    "trail_atr_multiple",
+    "trail_atr_period",
+    "trail_limit_offset",
+)
+
+
+@pytest.mark.parametrize("order_type", OrderType)
+def test_an_order_trails_in_exactly_one_way_if_it_trails_at_all(order_type: OrderType) -> None:
+    allowed = {
+        OrderType.TRAILING_STOP: ("amount", "percent", "atr_multiple atr_period"),
+        OrderType.TRAILING_STOP_LIMIT: (
+            "amount limit_offset",
+            "percent limit_offset",
+            "atr_multiple atr_period limit_offset",
+        ),
+    }.get(order_type, ("",))
+    has_limit, has_stop = PRICES.get(order_type, (False, False))
+    for has_each in itertools.product([False, True], repeat=len(TRAIL_FIELDS)):
+        values = [
+            None if not has else 14 if name == "trail_atr_period" else Decimal(2)
+            for name, has in zip(TRAIL_FIELDS, has_each, strict=True)
+        ]
+        order = replaced(
+            example(OrderEvent),
+            order_type=order_type,
+            limit_price=Decimal(10) if has_limit else None,
+            stop_price=Decimal(9) if has_stop else None,
+            **dict(zip(TRAIL_FIELDS, values, strict=True)),
+        )
+        names = " ".join(
+            name.removeprefix("trail_") for name, has in zip(TRAIL_FIELDS, has_each, strict=True) if has
+        )
+        assert compiled(OrderEvent)(order) is (names in allowed), names
+
+
+def test_a_period_is_a_whole_number_of_bars() -> None:
+    trailing = {"order_type": OrderType.TRAILING_STOP, "trail_atr_multiple": Decimal(3)}
+    for period in (0, -1, 14.0, True, "14", Decimal(14)):
+        order = replaced(example(OrderEvent), **trailing, trail_atr_period=period)
+        assert compiled(OrderEvent)(order) is False
+        with pytest.raises(ContractError, match=r"field payload\.trail_atr_period"):
+            codec.validate_body(order)
+    order = replaced(example(OrderEvent), **trailing, trail_atr_period=14)
+    document = codec.document(order)
+    assert document["payload"]["trail_atr_period"] == 14
+    document["payload"]["trail_atr_period"] = 14.0
+    assert codec.encode(codec.decode(document)) == codec.encode(order)
 
 
 def test_what_a_check_leaves_open_is_still_validated_and_may_be_valid() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +11,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.factories import RUN_ID, at, signal
+from tests.factories import RUN_ID, at, bar, signal
 
-from qtrader.events.events import SliceEvent
-from qtrader.events.identity import Origin, bar_event_id, event_id, uuid8
+from qtrader.events.codec_fields import ENVELOPE_FIELDS
+from qtrader.events.events import SignalEvent, SliceEvent
+from qtrader.events.identity import Envelope, Origin, bar_event_id, event_id, uuid8
 
 NOON = datetime(2012, 9, 21, 20, tzinfo=UTC)
 
@@ -66,12 +69,22 @@ def test_an_id_does_not_depend_on_how_its_parts_are_divided() -> None:
     assert bar_event_id("r", "A1", "d", 0) != bar_event_id("r", "A", "1d", 0)
 
 
+def cause(key: str = "cause") -> SignalEvent:
+    return msgspec.structs.replace(
+        signal(), envelope=Envelope.known(event_id=key, run_id=RUN_ID, occurred_at=NOON)
+    )
+
+
+def said(envelope: Envelope) -> dict[str, object]:
+    return {name: getattr(envelope, name) for name in ENVELOPE_FIELDS}
+
+
 class TestOrigin:
     def test_effects_of_one_cause_are_counted(self) -> None:
         origin = Origin(RUN_ID, "risk_service")
-        origin.begin("cause", "chain", NOON)
-        first, second = origin.stamp(), origin.stamp()
-        assert first == {
+        event = msgspec.structs.replace(signal(), envelope=cause().envelope.saying(correlation_id="chain"))
+        first, second = (origin.effect_of(event, NOON) for _ in range(2))
+        assert said(first) == {
             "event_id": event_id(RUN_ID, "cause", "risk_service", NOON, 0),
             "run_id": RUN_ID,
             "occurred_at": NOON,
@@ -79,23 +92,27 @@ class TestOrigin:
             "correlation_id": "chain",
             "causation_id": "cause",
         }
-        assert second["event_id"] == event_id(RUN_ID, "cause", "risk_service", NOON, 1)
+        assert second.event_id == event_id(RUN_ID, "cause", "risk_service", NOON, 1)
 
-    def test_a_cause_taken_up_again_in_the_same_instant_continues_its_count(self) -> None:
-        origin = Origin(RUN_ID, "execution_service")
-        ids = []
-        for cause in ("a", "b", "a", "b", "a"):
-            origin.begin(cause, None, NOON)
-            ids.append(origin.stamp()["event_id"])
-        assert ids[4] == event_id(RUN_ID, "a", "execution_service", NOON, 2)
-        assert len(set(ids)) == 5
+    @pytest.mark.parametrize("by_id", ["", "a", "b", "ab"])
+    def test_a_cause_taken_up_again_in_the_same_instant_continues_its_count(self, by_id: str) -> None:
+        # Whether the event itself is at hand or only its id.
+        origin, events = Origin(RUN_ID, "execution_service"), {key: cause(key) for key in "ab"}
+        for turn in range(2):
+            ids = []
+            now = NOON + timedelta(minutes=turn)
+            for place, key in enumerate("abababa"):
+                is_by_id = key in by_id and (place // 2 + turn) % 2 == 0
+                made = origin.effect_of_id(key, None, now) if is_by_id else origin.effect_of(events[key], now)
+                ids.append(made.event_id)
+            assert ids == [
+                event_id(RUN_ID, key, "execution_service", now, place // 2)
+                for place, key in enumerate("abababa")
+            ]
 
     def test_a_later_instant_counts_anew_and_still_shares_no_id(self) -> None:
-        origin = Origin(RUN_ID, "execution_service")
-        ids = []
-        for minutes in range(4):
-            origin.begin("order", None, NOON + timedelta(minutes=minutes))
-            ids.append(origin.stamp()["event_id"])
+        origin, order = Origin(RUN_ID, "execution_service"), cause("order")
+        ids = [origin.effect_of(order, NOON + timedelta(minutes=minutes)).event_id for minutes in range(4)]
         assert ids[3] == event_id(RUN_ID, "order", "execution_service", NOON + timedelta(minutes=3), 0)
         assert len(set(ids)) == 4
 
@@ -103,44 +120,82 @@ class TestOrigin:
         here, there = Origin(RUN_ID, "risk_service"), Origin(RUN_ID, "risk_service")
 
         def effects(origin: Origin, causes: str) -> set[str]:
-            made = set()
-            for cause in causes:
-                origin.begin(cause, None, NOON)
-                made.add(origin.stamp()["event_id"])
-            return made
+            events = {key: cause(key) for key in "abc"}
+            return {origin.effect_of(events[key], NOON).event_id for key in causes}
 
         assert effects(here, "aabbc") == effects(there, "cbaba")
 
     def test_producers_of_one_service_are_told_apart(self) -> None:
-        fast, slow = (Origin(RUN_ID, "strategy_service", f"strategy:{name}") for name in ("fast", "slow"))
-        for origin in (fast, slow):
-            origin.begin("bar", None, NOON)
-        ours, theirs = fast.stamp(), slow.stamp()
-        assert ours["event_id"] != theirs["event_id"]
-        assert ours["source_service"] == theirs["source_service"] == "strategy_service"
+        origins = (Origin(RUN_ID, "strategy_service", f"strategy:{name}") for name in ("fast", "slow"))
+        ours, theirs = (origin.effect_of_id("bar", None, NOON) for origin in origins)
+        assert ours.event_id != theirs.event_id
+        assert ours.source_service == theirs.source_service == "strategy_service"
 
-    def test_handling_an_event_stays_in_its_chain(self) -> None:
-        origin = Origin(RUN_ID, "manager_service")
-        cause = signal()
-        origin.handle(cause)
-        stamp = origin.stamp()
-        assert (stamp["causation_id"], stamp["correlation_id"]) == (cause.event_id, cause.correlation_id)
-        assert stamp["occurred_at"] == cause.occurred_at
+    def test_an_effect_stays_in_its_cause_s_chain(self) -> None:
+        event = signal()
+        made = Origin(RUN_ID, "manager_service").effect_of(event, event.occurred_at)
+        assert (made.causation_id, made.correlation_id) == (event.event_id, event.correlation_id)
+        assert made.occurred_at == event.occurred_at
 
     def test_an_event_without_a_chain_begins_one(self) -> None:
-        origin = Origin(RUN_ID, "manager_service")
-        cause = msgspec.structs.replace(signal(), correlation_id=None)
-        origin.handle(cause)
-        assert origin.stamp()["correlation_id"] == cause.event_id
-        assert origin.stamp("own-chain")["correlation_id"] == "own-chain"
+        event = cause()
+        assert event.correlation_id is None
+        assert Origin(RUN_ID, "manager_service").effect_of(event, NOON).correlation_id == "cause"
+
+    def test_what_begins_a_chain_names_itself_and_its_cause(self) -> None:
+        origin, above = Origin(RUN_ID, "strategy_service"), bar()
+        for ordinal in range(2):
+            made = origin.beginning(above, NOON)
+            assert made.event_id == event_id(RUN_ID, above.event_id, "strategy_service", NOON, ordinal)
+            assert (made.correlation_id, made.causation_id) == (made.event_id, above.event_id)
+        begun = msgspec.structs.replace(signal(), envelope=made)
+        assert Origin(RUN_ID, "risk_service").effect_of(begun, NOON).correlation_id == made.event_id
 
     def test_a_control_event_is_no_cause_and_shares_the_count_of_none(self) -> None:
         # It has no id, so that an empty cause must count on with no cause: both would give the same ids.
         origin = Origin(RUN_ID, "strategy_service")
-        origin.begin(None, None, at(1))
-        first = origin.stamp()
-        control = SliceEvent(0, ())
-        origin.begin(control.event_id, control.correlation_id or control.event_id, at(1))
-        second = origin.stamp()
-        assert (second["causation_id"], second["correlation_id"]) == (None, None)
-        assert first["event_id"] != second["event_id"]
+        first = origin.effect_of_id(None, None, at(1))
+        second = origin.beginning(SliceEvent(0, ()), at(1))
+        third = origin.effect_of_id("", "", at(1))
+        assert (second.causation_id, third.causation_id, third.correlation_id) == (None, None, None)
+        assert len({first.event_id, second.event_id, third.event_id}) == 3
+
+
+class TestEnvelope:
+    def chain(self, length: int) -> SignalEvent:
+        origin, event = Origin(RUN_ID, "strategy_service"), cause()
+        for _ in range(length):
+            event = msgspec.structs.replace(event, envelope=origin.effect_of(event, NOON))
+        return event
+
+    def test_a_chain_longer_than_the_stack_gives_its_ids(self) -> None:
+        expected: str | None = "cause"
+        for _ in range(20_000):
+            expected = event_id(RUN_ID, expected, "strategy_service", NOON, 0)
+        assert self.chain(20_000).event_id == expected
+
+    def test_derived_and_read_envelopes_are_equal_when_they_say_the_same(self) -> None:
+        derived = self.chain(3).envelope
+        read = Envelope.known(**said(derived))
+        assert derived == read
+        assert hash(derived) == hash(read)
+        for name, other in (
+            ("run_id", "x"),
+            ("occurred_at", at(9)),
+            ("causation_id", None),
+            ("event_id", "x"),
+        ):
+            assert derived != derived.saying(**{name: other}), name
+        assert derived != "something else"
+
+    def test_a_pickled_or_copied_envelope_says_the_same_and_takes_nothing_along(self) -> None:
+        derived = self.chain(3).envelope
+        for twin in (pickle.loads(pickle.dumps(derived)), copy.deepcopy(derived)):  # noqa: S301 - our own bytes
+            assert twin == derived
+            assert isinstance(twin.cause, str)
+
+    def test_it_is_shown_by_what_it_says(self) -> None:
+        assert repr(cause().envelope) == (
+            f"Envelope.known(event_id='cause', run_id='{RUN_ID}', occurred_at={NOON!r}, source_service='', "
+            "correlation_id=None, causation_id=None)"
+        )

@@ -88,7 +88,7 @@ def test_a_wrong_value_is_a_validation_error_at_its_field(value: Any, says: str)
 
 def test_an_event_that_breaks_its_contract_is_not_serialised() -> None:
     fill = FillEvent.from_json(registry.example("execution/fill"))
-    broken = msgspec.structs.replace(fill, run_id="")
+    broken = msgspec.structs.replace(fill, envelope=fill.envelope.saying(run_id=""))
     with pytest.raises(
         PydanticSerializationError, match=r"ContractError: contract envelope\.v1, field run_id"
     ):

@@ -157,6 +157,42 @@ def test_values_are_rounded_to_the_ledger_scale() -> None:
     assert projection.net_exposure == D("0.50")
 
 
+def test_values_follow_every_change_of_mark_and_quantity() -> None:
+    marks: dict[str, Decimal] = {}
+    asked = []
+
+    def mark(symbol: str) -> Decimal | None:
+        asked.append(symbol)
+        return marks.get(symbol)
+
+    view = AccountProjection(mark)
+    bought = entry(shares(account.SECURITIES, "40", "10"), money(account.CASH, "-40"))
+    sold = entry(shares(account.SECURITIES, "-12", "-3"), money(account.CASH, "12"))
+    view.on_ledger_entry(bought)
+    for change, value in (
+        ({"AAPL": D(5)}, 50),
+        ({}, 50),
+        ({"AAPL": D("5.00")}, 50),
+        ({"AAPL": D(6)}, 60),
+        (sold, 42),
+        (bought, 102),
+        ({"AAPL": D(1)}, 17),
+    ):
+        if isinstance(change, dict):
+            marks.update(change)
+        else:
+            view.on_ledger_entry(change)
+        asked.clear()
+        assert (view.net_exposure, view.gross_exposure, view.positions()[0].market_value) == (value,) * 3
+        assert view.equity == view.cash() + value
+        assert asked == ["AAPL"] * 4
+    marks.clear()
+    with pytest.raises(AccountingError, match="AAPL is held but has no price yet"):
+        _ = view.gross_exposure
+    with pytest.raises(AccountingError, match="AAPL is held but has no price yet"):
+        view.positions()
+
+
 def test_the_projection_is_an_account_view(view: AccountProjection) -> None:
     seen: AccountView = view
     assert seen.equity == view.equity

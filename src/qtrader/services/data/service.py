@@ -19,6 +19,7 @@ from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.errors import ConfigError, DataError
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import CorporateActionEvent
+from qtrader.events.identity import Envelope
 from qtrader.market.corporate_actions import read_corporate_actions
 from qtrader.market.session_calendar import SessionCalendar
 from qtrader.market.sessions import days_since_epoch
@@ -143,9 +144,10 @@ class DataService:
         return len(events)
 
     def _published(self, action: CorporateActionEvent, instant_us: int) -> CorporateActionEvent:
-        return msgspec.structs.replace(
-            action, run_id=self._run_id, occurred_at=from_epoch_us(instant_us), source_service="data_service"
+        envelope = Envelope.known(
+            run_id=self._run_id, occurred_at=from_epoch_us(instant_us), source_service="data_service"
         )
+        return msgspec.structs.replace(action, envelope=envelope)
 
     def _refuse_outside(self, session: Day) -> None:
         first_us = min(int(loaded.tape.closed_at_us[0]) for loaded in self._loaded.values())

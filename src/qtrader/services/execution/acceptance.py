@@ -26,10 +26,13 @@ _PRICES: Final = {
     OrderType.STOP_LIMIT: (True, True),
 }
 
+_MARKET: Final = OrderType.MARKET
+_OPEN: Final = OrderPurpose.OPEN
+_NO_PRICES: Final = (None, None)
 _CHILD_TYPES: Final = {OrderPurpose.STOP_LOSS: OrderType.STOP, OrderPurpose.TAKE_PROFIT: OrderType.LIMIT}
 
 
-def refusal(
+def refusal(  # noqa: PLR0911 - one return for each way to refuse
     order: OrderEvent, instrument: Instrument, parent: WorkingOrder | None, parent_status: OrderStatus | None
 ) -> Refusal | None:
     """Return why an order cannot be accepted, or None.
@@ -45,12 +48,14 @@ def refusal(
         return Refusal(Reason.NON_POSITIVE_QUANTITY, f"quantity {quantity:f} must be above zero")
     step = instrument.quantity_step
     # A position may lie off the step (reinvested dividends, a split); what closes it must be able to.
-    if order.purpose is OrderPurpose.OPEN and quantity % step:
+    if order.purpose is _OPEN and quantity % step:
         return Refusal(
             Reason.QUANTITY_OFF_STEP,
             f"quantity {quantity:f} is no multiple of {order.symbol}'s step {step:f}",
         )
     prices = order.limit_price, order.stop_price
+    if order.order_type is _MARKET and prices == _NO_PRICES and order.parent_order_id is None:
+        return None
     if (prices[0] is not None, prices[1] is not None) != _PRICES[order.order_type]:
         wanted = [name for name, has in zip(("limit", "stop"), _PRICES[order.order_type], strict=True) if has]
         text = " and ".join(wanted) or "no"

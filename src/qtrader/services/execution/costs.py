@@ -1,76 +1,25 @@
-"""What a trade costs: commission and slippage, as functions of values.
+"""What a trade costs: slippage in its price, commission beside it, each made of its settings once for a run.
 
-Commission is a function of what an order has traded in all, so that minimum, cap and a flat amount hold for
-the order however many fills it takes; a fill is charged the difference to what its order was charged before.
 Slippage moves the price against the trader and is part of it; the amount beside it is a memo and never a
 second posting.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from qtrader.events.vocabulary import OrderType, Side
-from qtrader.market.instruments import round_fill_price
 from qtrader.money import ZERO, quantize
-from qtrader.services.execution.settings import (
-    CommissionSettings,
-    NoCommission,
-    PercentCommission,
-    PerShareCommission,
-)
+from qtrader.services.execution.commission_settings import CommissionSettings, CustomCommission
+from qtrader.services.execution.commissions import Charge, compile_commission
+from qtrader.services.execution.cost_models import CommissionModel, MarketFacts, SlippageModel
+from qtrader.services.execution.custom_models import make_model
+from qtrader.services.execution.slippage import FillPrice, compile_slippage
+from qtrader.services.execution.slippage_settings import CustomSlippage, SlippageSettings
 
 #: Decimal places to which amounts are rounded half-even unless a run says otherwise.
 LEDGER_SCALE: Final = 8
-
-_PERCENT = Decimal("0.01")
-_BASIS_POINT = Decimal("0.0001")
-#: A limit order never trades past its limit, so only these pay slippage.
-_SLIPPING = frozenset({OrderType.MARKET, OrderType.STOP})
-
-
-def order_commission(
-    model: CommissionSettings, quantity: Decimal, value: Decimal, ledger_scale: int = LEDGER_SCALE
-) -> Decimal:
-    """Return the commission of an order that has traded `quantity` units for `value`.
-
-    Args:
-        model: the fee schedule.
-        quantity: units traded by the order in all, unsigned.
-        value: the sum of quantity times price over its fills, in the instrument's currency.
-        ledger_scale: decimal places of the result, rounded half-even.
-    """
-    if isinstance(model, NoCommission) or not quantity:
-        return ZERO
-    if isinstance(model, PercentCommission):
-        amount = value * model.percent * _PERCENT
-    elif isinstance(model, PerShareCommission):
-        amount = max(quantity * model.amount, model.minimum)
-        if model.maximum_percent is not None:
-            amount = min(amount, value * model.maximum_percent * _PERCENT)
-    else:
-        amount = model.amount
-    return quantize(amount, ledger_scale)
-
-
-def slipped_price(
-    reference_price: Decimal,
-    side: Side,
-    order_type: OrderType,
-    slippage_bps: Decimal,
-    tick_size: Decimal | None,
-) -> Decimal:
-    """Return the price that a trade pays or receives.
-
-    Without slippage it is the reference price itself, on the tick or not, because observed prices are never
-    rounded.
-    """
-    if not slippage_bps or order_type not in _SLIPPING:
-        return reference_price
-    change = slippage_bps * _BASIS_POINT
-    factor = 1 + change if side is Side.BUY else 1 - change
-    return round_fill_price(reference_price * factor, side, tick_size)
 
 
 def slippage_memo(
@@ -80,3 +29,69 @@ def slippage_memo(
     if price == reference_price:
         return ZERO
     return quantize(abs(price - reference_price) * quantity, ledger_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomModels:
+    """The objects of custom schedules and models; None where the settings name no custom one."""
+
+    commission: CommissionModel | None = None
+    slippage: SlippageModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The two functions that are called for each fill.
+
+    Args:
+        price: what a fill pays or receives, see `qtrader.services.execution.slippage.FillPrice`.
+        charge: what a fill is charged, see `qtrader.services.execution.commissions.Charge`.
+    """
+
+    price: FillPrice
+    charge: Charge
+
+
+def make_custom_models(commission: CommissionSettings, slippage: SlippageSettings) -> CustomModels:
+    """Make the custom models that settings name, anew for each run.
+
+    Args:
+        commission: the schedule.
+        slippage: the slippage model.
+
+    Raises:
+        ConfigError: a class cannot be found or made, or is no model.
+    """
+    charges = prices = None
+    if isinstance(commission, CustomCommission):
+        charges = make_model(commission.model, commission.parameters, "commission")
+    if isinstance(slippage, CustomSlippage):
+        prices = make_model(slippage.model, slippage.parameters, "price")
+    return CustomModels(charges, prices)
+
+
+def compile_costs(
+    commission: CommissionSettings,
+    slippage: SlippageSettings,
+    *,
+    ledger_scale: int = LEDGER_SCALE,
+    facts: MarketFacts | None = None,
+    models: CustomModels | None = None,
+) -> Costs:
+    """Turn what a person wrote into the functions that are called for each fill; once for a run.
+
+    Args:
+        commission: the schedule.
+        slippage: the slippage model.
+        ledger_scale: decimal places of amounts.
+        facts: volumes and volatilities, for the models that need them.
+        models: the objects of custom models.
+
+    Raises:
+        CostModelError: what a model needs is missing.
+    """
+    models = CustomModels() if models is None else models
+    return Costs(
+        price=compile_slippage(slippage, facts, models.slippage),
+        charge=compile_commission(commission, ledger_scale, models.commission),
+    )

@@ -76,7 +76,11 @@ class Lineup:
                 continue
             group = order.oco_group
             if group is None:
-                self._add_single(order, bar)
+                if self._takes_open and order.order.order_type is _MARKET:
+                    # Nothing but the open matters, and most orders are of this kind.
+                    self._add(order, at_open(decimal_of(bar.open)), bar)
+                else:
+                    self._add_single(order, bar)
             elif group not in groups:
                 groups.add(group)
                 self._add_group(group, bar)
@@ -126,10 +130,6 @@ class Lineup:
         return self._prices
 
     def _add_single(self, order: WorkingOrder, bar: PriceBarEvent) -> None:
-        if self._takes_open and order.order.order_type is _MARKET:
-            # Nothing but the open matters, and most orders are of this kind.
-            self._add(order, at_open(decimal_of(bar.open)), bar)
-            return
         terms = order.matching_terms
         self._add(order, match_order(terms, self.prices(bar), self._rule, limit_touch=self._limit_touch), bar)
 

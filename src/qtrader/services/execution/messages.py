@@ -14,6 +14,7 @@ from qtrader.services.execution.matching import TriggerMatch
 from qtrader.services.execution.orders import WorkingOrder
 
 _BUY: Final = Side.BUY
+_UNTIL_FILLED: Final = "until filled or canceled"
 
 
 class Reason:
@@ -44,8 +45,9 @@ class Reason:
 
 def describe(order: WorkingOrder) -> str:
     """Say what an order is, for example `buy stop_limit 100 AAPL, stop 101, limit 102`."""
-    event = order.order
-    quantity = order.quantity - order.filled_quantity
+    event, quantity = order.order, order.quantity
+    if order.filled_quantity:
+        quantity -= order.filled_quantity
     text = f"{event.side} {event.order_type} {_text(quantity)} {event.symbol}"
     if order.stop_price is not None:
         text = f"{text}, stop {_text(order.stop_price)}"
@@ -57,7 +59,7 @@ def describe(order: WorkingOrder) -> str:
 def until(order: WorkingOrder) -> str:
     """Say how long an order rests."""
     if order.expires_at_us is None:
-        return "until filled or canceled"
+        return _UNTIL_FILLED
     return f"until its session closes at {_instant(order.expires_at_us)}"
 
 
@@ -65,7 +67,7 @@ def resting(order: WorkingOrder) -> str:
     """Say what rests and how long."""
     if order.live_from_us is None:
         return f"{describe(order)}: held until {order.order.parent_order_id} fills"
-    return f"{describe(order)}: rests {until(order)}"
+    return f"{describe(order)}: rests {_UNTIL_FILLED if order.expires_at_us is None else until(order)}"
 
 
 def filled(fill: FillEvent) -> str:

@@ -36,6 +36,10 @@ class OrderBook:
         """Return the order at work with this id."""
         return self._orders.get(order_id)
 
+    def knows(self, order_id: str) -> bool:
+        """Tell whether an order with this id works or has worked."""
+        return order_id in self._orders or order_id in self._final
+
     def final_status(self, order_id: str) -> OrderStatus | None:
         """Return how an order ended; None for one that works or was never seen."""
         return self._final.get(order_id)

@@ -15,6 +15,7 @@ from qtrader.events.base import BaseEvent
 from qtrader.events.events import OrderUpdateEvent
 from qtrader.events.identity import Origin
 from qtrader.events.vocabulary import OrderStatus, Side
+from qtrader.money import ZERO
 from qtrader.services.execution import messages
 from qtrader.services.execution.exposure import NetPositions, shrunk
 from qtrader.services.execution.messages import Reason
@@ -46,20 +47,20 @@ class OrderDesk:
         if status is None:
             msg = f"order {event.order_id} was neither accepted nor rejected and has nothing to report"
             raise ValueError(msg)
-        self._origin.begin(event.event_id, event.correlation_id or event.event_id, now)
+        quantity, filled = order.quantity, order.filled_quantity
         self._publish(
             OrderUpdateEvent(
-                **self._origin.stamp(),
+                envelope=self._origin.effect_of(event, now),
                 order_id=event.order_id,
                 strategy_id=event.strategy_id,
                 symbol=event.symbol,
                 status=status,
                 reason=reason,
                 message=message,
-                quantity=order.quantity,
-                filled_quantity=order.filled_quantity,
-                leaves_quantity=order.leaves_quantity,
-                average_price=order.average_price,
+                quantity=quantity,
+                filled_quantity=filled,
+                leaves_quantity=ZERO if order.is_done else quantity - filled,
+                average_price=order.average_price if filled else None,
                 limit_price=order.limit_price,
                 stop_price=order.stop_price,
             )

@@ -7,7 +7,6 @@ nothing is left to fill.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from math import inf
 from typing import Final, NamedTuple
@@ -57,13 +56,12 @@ TRANSITIONS: Final[dict[OrderStatus | None, frozenset[OrderStatus]]] = {
     OrderStatus.EXPIRED: frozenset(),
 }
 
-#: Orders that reduce exposure: they match before those that increase it.
-REDUCTIONS: Final = frozenset({OrderPurpose.CLOSE, OrderPurpose.STOP_LOSS, OrderPurpose.TAKE_PROFIT})
 #: The protective children of a bracket.
 EXITS: Final = frozenset({OrderPurpose.STOP_LOSS, OrderPurpose.TAKE_PROFIT})
 
 
 # Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_OPEN: Final = OrderPurpose.OPEN
 _FILLED: Final = OrderStatus.FILLED
 _TRIGGERED: Final = OrderStatus.TRIGGERED
 
@@ -104,40 +102,75 @@ class OpenOrder(NamedTuple):
     is_reduction: bool
 
 
-@dataclass(slots=True, eq=False)
 class WorkingOrder:
-    """An order with what became of it; `sequence` is its place in the order of acceptance."""
+    """An order with what became of it.
 
-    order: OrderEvent
-    sequence: int
-    accepted_at_us: int
-    quantity: Decimal
-    limit_price: Decimal | None
-    stop_price: Decimal | None
-    expires_at_us: int | None = None
-    #: Bars that open earlier are not met; None while a child waits for its parent.
-    live_from_us: int | None = None
-    status: OrderStatus | None = None
-    filled_quantity: Decimal = ZERO
-    filled_value: Decimal = ZERO
-    commission: Decimal = ZERO
-    fill_count: int = 0
-    children: list[WorkingOrder] = field(default_factory=list)
-    #: A bar whose low is above the first and whose high is below the second cannot touch this order.
-    reach_down: float = inf
-    reach_up: float = -inf
-    #: Whether the order is in a final state.
-    is_done: bool = field(default=False, init=False)
-    #: Whether the order reduces exposure.
-    is_reduction: bool = field(init=False)
-    #: The group in which one fill cancels the others; the children of one parent always form one.
-    oco_group: str | None = field(init=False)
+    Args:
+        order: the instruction.
+        sequence: its place in the order of acceptance.
+        accepted_at_us: when it was accepted or rejected.
+        quantity: ordered.
+        limit_price: in force, on the tick.
+        stop_price: in force, on the tick.
+    """
 
-    def __post_init__(self) -> None:
-        order = self.order
-        self.is_reduction = order.purpose in REDUCTIONS
+    __slots__ = (
+        "accepted_at_us",
+        "children",
+        "commission",
+        "expires_at_us",
+        "fill_count",
+        "filled_quantity",
+        "filled_value",
+        "is_done",
+        "is_reduction",
+        "limit_price",
+        "live_from_us",
+        "oco_group",
+        "order",
+        "quantity",
+        "reach_down",
+        "reach_up",
+        "sequence",
+        "status",
+        "stop_price",
+        "symbol",
+    )
+
+    def __init__(  # noqa: PLR0917 - made for every order, and names cost more than the rest
+        self,
+        order: OrderEvent,
+        sequence: int,
+        accepted_at_us: int,
+        quantity: Decimal,
+        limit_price: Decimal | None,
+        stop_price: Decimal | None,
+    ) -> None:
+        self.order = order
+        self.symbol = order.symbol
+        self.sequence = sequence
+        self.accepted_at_us = accepted_at_us
+        self.quantity = quantity
+        self.limit_price = limit_price
+        self.stop_price = stop_price
+        self.expires_at_us: int | None = None
+        #: Bars that open earlier are not met; None while a child waits for its parent.
+        self.live_from_us: int | None = None
+        self.status: OrderStatus | None = None
+        #: Whether the order is in a final state.
+        self.is_done = False
+        self.filled_quantity = ZERO
+        self.filled_value = ZERO
+        self.commission = ZERO
+        self.fill_count = 0
+        self.children: list[WorkingOrder] = []
+        self.is_reduction = order.purpose is not _OPEN
+        #: The group in which one fill cancels the others; the children of one parent always form one.
         self.oco_group = order.oco_group or order.parent_order_id
-        self._aim()
+        #: A bar whose low is above the first and whose high is below the second cannot touch this order.
+        self.reach_down, self.reach_up = inf, -inf
+        if limit_price is not None or stop_price is not None:
+            self._aim()
 
     @property
     def is_triggered(self) -> bool:
@@ -145,11 +178,6 @@ class WorkingOrder:
         return self.status is OrderStatus.TRIGGERED or (
             self.order.order_type is OrderType.STOP_LIMIT and self.filled_quantity > 0
         )
-
-    @property
-    def symbol(self) -> str:
-        """The symbol whose bars it meets."""
-        return self.order.symbol
 
     @property
     def leaves_quantity(self) -> Decimal:
@@ -181,8 +209,8 @@ class WorkingOrder:
         Raises:
             OrderLifeError: the table does not allow it.
         """
-        allowed = TRANSITIONS[self.status]
-        if status not in allowed:
+        if status not in TRANSITIONS[self.status]:
+            allowed = TRANSITIONS[self.status]
             found = "new" if self.status is None else self.status.value
             names = ", ".join(sorted(allowed)) or "nothing"
             msg = (
@@ -194,8 +222,8 @@ class WorkingOrder:
         if status is _TRIGGERED:
             self._aim()
 
-    def apply_fill(self, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
-        """Count a fill and step to filled or partially filled.
+    def apply_fill(self, quantity: Decimal, value: Decimal, commission: Decimal) -> None:
+        """Count a fill, worth quantity times price, and step to filled or partially filled.
 
         Raises:
             OrderLifeError: the fill is larger than what is left, or the order is done.
@@ -206,7 +234,7 @@ class WorkingOrder:
             raise OrderLifeError(msg)
         self.transition(_FILLED if quantity == left else OrderStatus.PARTIALLY_FILLED)
         self.filled_quantity += quantity
-        self.filled_value += quantity * price
+        self.filled_value += value
         self.commission += commission
         self.fill_count += 1
 

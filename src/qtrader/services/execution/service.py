@@ -21,21 +21,24 @@ from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import CorporateActionEvent, FillEvent, LedgerEntryEvent, OrderEvent, PriceBarEvent
 from qtrader.events.identity import Origin
-from qtrader.events.vocabulary import ActionType, LedgerKind, OrderStatus, OrderType, TimeInForce
+from qtrader.events.vocabulary import ActionType, FillBasis, LedgerKind, OrderStatus, OrderType, TimeInForce
 from qtrader.market.corporate_actions import unit_multiplier
 from qtrader.market.instruments import Instrument
+from qtrader.money import ZERO
 from qtrader.services.execution import messages
 from qtrader.services.execution.acceptance import refusal
 from qtrader.services.execution.adjustments import dividend_terms, split_terms
-from qtrader.services.execution.costs import LEDGER_SCALE, order_commission, slippage_memo, slipped_price
+from qtrader.services.execution.costs import LEDGER_SCALE, Costs, compile_costs, slippage_memo
 from qtrader.services.execution.lineup import Candidate, Lineup
 from qtrader.services.execution.matching import NO_EXITS, FillMatch, MatchingRule, TriggerMatch
 from qtrader.services.execution.messages import Reason
+from qtrader.services.execution.order_book import OrderBook
 from qtrader.services.execution.order_desk import OrderDesk
 from qtrader.services.execution.orders import OpenOrder, OrderLifeError, WorkingOrder
 from qtrader.services.execution.settings import ExecutionSettings
 
 _DAY: Final = TimeInForce.DAY
+_LIMIT: Final = FillBasis.LIMIT
 
 
 #: Bookings that move units without a fill; splits are followed by their action, which comes first.
@@ -53,6 +56,8 @@ class ExecutionService:
         session_close_after: the first session close of a symbol strictly after an instant, in microseconds
             since the epoch; day orders expire there.
         ledger_scale: decimal places of commission and slippage amounts.
+        costs: the settings' costs, compiled with what they need to know of the market; made here of the
+            settings alone without.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class ExecutionService:
         instrument: Callable[[str], Instrument],
         session_close_after: Callable[[str, int], int],
         ledger_scale: int = LEDGER_SCALE,
+        costs: Costs | None = None,
     ) -> None:
         self._publish = publish
         self._origin = origin
@@ -71,6 +77,9 @@ class ExecutionService:
         self._instrument = instrument
         self._session_close_after = session_close_after
         self._ledger_scale = ledger_scale
+        if costs is None:
+            costs = compile_costs(settings.commission, settings.slippage, ledger_scale=ledger_scale)
+        self._price, self._charge = costs.price, costs.charge
         self._desk = OrderDesk(publish, origin)
         self._book = self._desk.book
         rule = MatchingRule.CLOSE if settings.market_fill == "next_close" else MatchingRule.OPEN
@@ -79,6 +88,11 @@ class ExecutionService:
         self._accepted_at = from_epoch_us(0)
         self._accepted_at_us = 0
         self._now = from_epoch_us(0)
+
+    @property
+    def orders(self) -> OrderBook:
+        """The orders at work, to be read only: what the engine plans with."""
+        return self._book
 
     @property
     def has_live_orders(self) -> bool:
@@ -108,7 +122,7 @@ class ExecutionService:
             OrderLifeError: an order with this id was seen before.
         """
         book = self._book
-        if book.find(order.order_id) is not None or book.final_status(order.order_id) is not None:
+        if book.knows(order.order_id):
             msg = f"order {order.order_id} was seen before; every order needs an id of its own"
             raise OrderLifeError(msg)
         parent = parent_status = None
@@ -116,7 +130,7 @@ class ExecutionService:
             parent = book.find(order.parent_order_id)
             parent_status = book.final_status(order.parent_order_id)
         instrument = self._instrument(order.symbol)
-        now = order.occurred_at
+        now = order.envelope.occurred_at
         if now is not self._accepted_at:
             # Orders of one instant come together, mostly with the very same datetime.
             self._accepted_at, self._accepted_at_us = now, to_epoch_us(now)
@@ -126,14 +140,7 @@ class ExecutionService:
             limit = None if limit is None else instrument.round_limit_price(limit, order.side)
             stop = None if stop is None else instrument.round_stop_price(stop, order.side)
         self._accepted_count += 1
-        working = WorkingOrder(
-            order=order,
-            sequence=self._accepted_count,
-            accepted_at_us=self._accepted_at_us,
-            quantity=order.quantity,
-            limit_price=limit,
-            stop_price=stop,
-        )
+        working = WorkingOrder(order, self._accepted_count, self._accepted_at_us, order.quantity, limit, stop)
         if refused is not None:
             self._desk.reject(working, refused.reason, refused.message, now)
             return
@@ -210,28 +217,18 @@ class ExecutionService:
     def _fill(self, candidate: Candidate, match: FillMatch) -> None:
         order, bar = candidate.order, candidate.bar
         event, desk, now = order.order, self._desk, self._now
-        quantity = order.leaves_quantity
+        quantity = order.quantity - order.filled_quantity
         instrument = self._instrument(event.symbol)
         reference = match.reference_price
         children = order.children
         exits = self._lineup.exits_after(children, match, bar) if children else NO_EXITS
-        price = slipped_price(
-            reference, event.side, event.order_type, self._settings.slippage_bps, instrument.tick_size
-        )
-        commission = (
-            order_commission(
-                self._settings.commission,
-                order.filled_quantity + quantity,
-                order.filled_value + quantity * price,
-                self._ledger_scale,
-            )
-            - order.commission
-        )
-        order.apply_fill(quantity, price, commission)
         executed_at_us = bar.opened_at_us if match.at_open else bar.closed_at_us
-        self._origin.begin(event.event_id, event.correlation_id or event.event_id, now)
+        price = self._price(event, reference, quantity, bar, instrument.tick_size)
+        value = quantity * price
+        commission = self._charge(order, quantity, value, match.basis is _LIMIT, executed_at_us)
+        order.apply_fill(quantity, value, commission)
         fill = FillEvent(
-            **self._origin.stamp(),
+            envelope=self._origin.effect_of(event, now),
             fill_id=f"{event.order_id}#{order.fill_count}",
             order_id=event.order_id,
             signal_id=event.signal_id,
@@ -243,7 +240,9 @@ class ExecutionService:
             price=price,
             reference_price=reference,
             commission=commission,
-            slippage=slippage_memo(price, reference, quantity, self._ledger_scale),
+            slippage=ZERO
+            if price is reference
+            else slippage_memo(price, reference, quantity, self._ledger_scale),
             currency=instrument.currency,
             executed_at=from_epoch_us(executed_at_us),
             basis=match.basis,
@@ -252,12 +251,13 @@ class ExecutionService:
         self._publish(fill)
         self._book.close(order)
         desk.report(order, Reason.FILLED, messages.filled(fill), now)
-        desk.cancel_group(order, now)
+        if order.oco_group is not None:
+            desk.cancel_group(order, now)
         is_smaller = desk.positions.apply_fill(event.strategy_id, event.symbol, event.side, quantity)
         if children:
             desk.wake_children(order, executed_at_us, now)
             self._lineup.add_exits(children, exits, bar)
-        if is_smaller:
+        if is_smaller and self._book.has_live_orders:
             desk.shrink_reductions(event.strategy_id, event.symbol, now)
 
     def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from qtrader.events.events import SignalEvent
 from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, SignalIntention
 from qtrader.money import ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Refusal(NamedTuple):
@@ -40,72 +43,92 @@ class Legs(msgspec.Struct, frozen=True, gc=False):
     open_side: Side | None
 
 
-_OPENS = {SignalIntention.OPEN_LONG: Side.BUY, SignalIntention.OPEN_SHORT: Side.SELL}
-_LONG = (SignalIntention.OPEN_LONG, SignalIntention.CLOSE_LONG)
+# Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_OPEN: Final = OrderPurpose.OPEN
+_CLOSE: Final = OrderPurpose.CLOSE
+
+#: An intention's sign of the position, and the side on which an opening one opens.
+_MEANING: Final[Mapping[SignalIntention, tuple[int, Side | None]]] = {
+    SignalIntention.OPEN_LONG: (1, _BUY),
+    SignalIntention.CLOSE_LONG: (1, None),
+    SignalIntention.OPEN_SHORT: (-1, _SELL),
+    SignalIntention.CLOSE_SHORT: (-1, None),
+}
 
 
 def resolve(
     signal: SignalEvent, holding: Holding, quantity_step: Decimal, *, scale_in: bool
 ) -> Legs | Refusal:
     """Decide which legs a signal has, given what its strategy holds."""
-    sign = 1 if signal.intention in _LONG else -1
-    if signal.intention in _OPENS:
-        return _opening(signal, holding, sign, scale_in=scale_in)
-    return _closing(signal, holding, sign, quantity_step)
-
-
-def _opening(signal: SignalEvent, holding: Holding, sign: int, *, scale_in: bool) -> Legs | Refusal:
-    side = _OPENS[signal.intention]
+    sign, opening_side = _MEANING[signal.intention]
+    if opening_side is None:
+        return _closing(signal, holding, sign, quantity_step)
     if holding.opening_order_id is not None and not scale_in:
         message = (
             f"order {holding.opening_order_id} is already on its way to open a position in {signal.symbol}"
         )
-        return Refusal("order_pending", message, OrderPurpose.OPEN)
+        return Refusal("order_pending", message, _OPEN)
+    if not holding.quantity:
+        return Legs(None, ZERO, opening_side)
+    return _opening(signal, holding, sign, opening_side, scale_in=scale_in)
+
+
+def _opening(
+    signal: SignalEvent, holding: Holding, sign: int, side: Side, *, scale_in: bool
+) -> Legs | Refusal:
     if holding.quantity * sign > 0:
         if not scale_in:
             held = f"{signal.strategy_id} already holds {holding.quantity:f} {signal.symbol}"
             message = f"{held}, and the policy does not scale in"
-            return Refusal("already_open", message, OrderPurpose.OPEN)
+            return Refusal("already_open", message, _OPEN)
         return Legs(None, ZERO, side)
     remaining = abs(holding.quantity) - holding.closing_quantity
-    if remaining > 0:
-        return Legs(side, remaining, side)
-    return Legs(None, ZERO, side)
+    return Legs(side if remaining > 0 else None, max(ZERO, remaining), side)
 
 
 def _closing(signal: SignalEvent, holding: Holding, sign: int, quantity_step: Decimal) -> Legs | Refusal:
-    side = Side.SELL if sign > 0 else Side.BUY
-    word = "long" if sign > 0 else "short"
     if holding.quantity * sign <= 0:
-        message = f"{signal.strategy_id} holds no {word} position in {signal.symbol}"
-        return Refusal("no_position", message, OrderPurpose.CLOSE)
+        message = f"{signal.strategy_id} holds no {_word(sign)} position in {signal.symbol}"
+        return Refusal("no_position", message, _CLOSE)
     held = abs(holding.quantity) - holding.closing_quantity
     if held <= 0:
-        order_id = holding.closing_order_id
-        message = f"order {order_id} is already on its way to close the {word} position in {signal.symbol}"
-        return Refusal("close_pending", message, OrderPurpose.CLOSE)
-    quantity, asked = held, f"{held:f} {signal.symbol}"
-    if signal.quantity is not None:
-        if signal.quantity > held:
-            asked = f"closing {signal.quantity:f} {signal.symbol} was asked"
+        pending = f"order {holding.closing_order_id} is already on its way"
+        message = f"{pending} to close the {_word(sign)} position in {signal.symbol}"
+        return Refusal("close_pending", message, _CLOSE)
+    quantity, fraction = signal.quantity, signal.fraction
+    if quantity is not None:
+        if quantity > held:
+            asked = f"closing {quantity:f} {signal.symbol} was asked"
             message = f"{asked}, but only {held:f} are held and not yet being closed"
-            return Refusal("exceeds_position", message, OrderPurpose.CLOSE)
+            return Refusal("exceeds_position", message, _CLOSE)
         # All that is held may lie off the step, after a reinvested dividend say; a part of it may not.
-        quantity = held if signal.quantity == held else signal.quantity // quantity_step * quantity_step
-        asked = f"{signal.quantity:f} {signal.symbol}"
-    elif signal.fraction is not None and signal.fraction != 1:
-        quantity = held * signal.fraction // quantity_step * quantity_step
-        asked = f"{signal.fraction:f} of {held:f} {signal.symbol}"
-    if quantity == 0:
-        message = f"{asked} is less than one quantity step ({quantity_step:f})"
-        return Refusal("size_rounds_to_zero", message, OrderPurpose.CLOSE)
-    return Legs(side, quantity, None)
+        closes = held if quantity == held else quantity // quantity_step * quantity_step
+    elif fraction is not None and fraction != 1:
+        closes = held * fraction // quantity_step * quantity_step
+    else:
+        closes = held
+    if not closes:
+        return Refusal("size_rounds_to_zero", _less_than_a_step(signal, held, quantity_step), _CLOSE)
+    return Legs(_SELL if sign > 0 else _BUY, closes, None)
+
+
+def _word(sign: int) -> str:
+    return "long" if sign > 0 else "short"
+
+
+def _less_than_a_step(signal: SignalEvent, held: Decimal, quantity_step: Decimal) -> str:
+    asked = f"{held if signal.quantity is None else signal.quantity:f} {signal.symbol}"
+    if signal.quantity is None and signal.fraction is not None:
+        asked = f"{signal.fraction:f} of {asked}"
+    return f"{asked} is less than one quantity step ({quantity_step:f})"
 
 
 def not_in_universe(signal: SignalEvent) -> Refusal:
     """Refuse to open what does not belong to the universe at the signal's instant."""
     found = f"{signal.symbol} is not in the universe at {signal.occurred_at.isoformat()}"
-    return Refusal("not_in_universe", f"{found}; a position in it can only be closed", OrderPurpose.OPEN)
+    return Refusal("not_in_universe", f"{found}; a position in it can only be closed", _OPEN)
 
 
 def entry_price(signal: SignalEvent) -> Decimal:
@@ -119,30 +142,37 @@ def entry_price(signal: SignalEvent) -> Decimal:
     return signal.price
 
 
-def wrong_side(signal: SignalEvent, side: Side, reference: Decimal) -> Refusal | None:
-    """Refuse protective prices on the wrong side of the entry, and entry stops that would trigger at once."""
-    if signal.stop_loss is None and signal.take_profit is None and signal.stop_price is None:
+def wrong_side(signal: SignalEvent, legs: Legs, reference: Decimal) -> Refusal | None:
+    """Refuse protective prices on the wrong side of the entry, and stops that would trigger at once.
+
+    A leg that only closes protects nothing; `reference` is the price that the order is expected to trade at.
+    """
+    stop_loss, take_profit, stop_price = signal.stop_loss, signal.take_profit, signal.stop_price
+    if stop_loss is None and take_profit is None and stop_price is None:
         return None
-    sign = 1 if side is Side.BUY else -1
+    side = legs.open_side
+    if side is None:
+        return None if legs.close_side is None else _triggered_at_once(signal, legs.close_side, _CLOSE)
+    sign = 1 if side is _BUY else -1
     below, above = ("below", "above") if sign > 0 else ("above", "below")
-    if signal.stop_loss is not None and (reference - signal.stop_loss) * sign <= 0:
-        message = f"stop_loss {signal.stop_loss:f} must lie {below} {_entry(side, reference)}"
-        return Refusal("stop_on_wrong_side", message, OrderPurpose.OPEN)
-    if signal.take_profit is not None and (signal.take_profit - reference) * sign <= 0:
-        message = f"take_profit {signal.take_profit:f} must lie {above} {_entry(side, reference)}"
-        return Refusal("target_on_wrong_side", message, OrderPurpose.OPEN)
-    return stop_entry_on_wrong_side(signal, side, OrderPurpose.OPEN)
+    if stop_loss is not None and (reference - stop_loss) * sign <= 0:
+        message = f"stop_loss {stop_loss:f} must lie {below} {_entry(side, reference)}"
+        return Refusal("stop_on_wrong_side", message, _OPEN)
+    if take_profit is not None and (take_profit - reference) * sign <= 0:
+        message = f"take_profit {take_profit:f} must lie {above} {_entry(side, reference)}"
+        return Refusal("target_on_wrong_side", message, _OPEN)
+    return _triggered_at_once(signal, side, _OPEN)
 
 
 def _entry(side: Side, reference: Decimal) -> str:
     return f"the entry price {reference:f} of a {side.value} order"
 
 
-def stop_entry_on_wrong_side(signal: SignalEvent, side: Side, purpose: OrderPurpose) -> Refusal | None:
+def _triggered_at_once(signal: SignalEvent, side: Side, purpose: OrderPurpose) -> Refusal | None:
     """Refuse a stop whose trigger the price has passed already: it would be a market order in disguise."""
     if signal.stop_price is None:
         return None
-    sign = 1 if side is Side.BUY else -1
+    sign = 1 if side is _BUY else -1
     if (signal.stop_price - signal.price) * sign < 0:
         where = "at or above" if sign > 0 else "at or below"
         stop = f"stop_price {signal.stop_price:f} of a {side.value} order"

@@ -24,12 +24,10 @@ from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, TimeInForce
 from qtrader.money import ZERO
 from qtrader.services.legs import ClosingLeg, OpeningLeg
 from qtrader.services.manager.intentions import (
-    Legs,
     Refusal,
     entry_price,
     not_in_universe,
     resolve,
-    stop_entry_on_wrong_side,
     wrong_side,
 )
 from qtrader.services.manager.reservations import Reservations
@@ -47,6 +45,8 @@ if TYPE_CHECKING:
 # Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
 _OPEN: Final = OrderPurpose.OPEN
 _CLOSE: Final = OrderPurpose.CLOSE
+_MARKET: Final = OrderType.MARKET
+_GTC: Final = TimeInForce.GTC
 _REJECTED: Final = Verdict.REJECTED
 
 #: Nothing is warmup.
@@ -116,37 +116,34 @@ class ManagerService:
                 Refusal("warmup", "the signal came during warmup; trading had not begun", _purpose(signal)),
             )
             return
-        held = self._account.quantity(signal.strategy_id, signal.symbol)
-        holding = self._reservations.holding(signal.strategy_id, signal.symbol, held)
-        step = self._instrument(signal.symbol).quantity_step
-        legs = resolve(signal, holding, step, scale_in=self._scale_in)
+        strategy_id, symbol = signal.strategy_id, signal.symbol
+        held = self._account.quantity(strategy_id, symbol)
+        holding = self._reservations.holding(strategy_id, symbol, held)
+        instrument = self._instrument(symbol)
+        legs = resolve(signal, holding, instrument.quantity_step, scale_in=self._scale_in)
         if isinstance(legs, Refusal):
             self._refuse(signal, legs)
             return
-        side = legs.open_side or legs.close_side
-        if side is None:
-            return
-        price = entry_price(signal)
-        refusal = (
-            wrong_side(signal, side, price)
-            if legs.open_side is not None
-            else stop_entry_on_wrong_side(signal, side, _CLOSE)
-        )
+        # Only the other types name a price of their own.
+        price = signal.price if signal.order_type is _MARKET else entry_price(signal)
+        refusal = wrong_side(signal, legs, price)
         if refusal is not None:
             self._refuse(signal, refusal)
             return
         if legs.close_side is not None:
-            self._close(signal, legs, abs(held) - holding.closing_quantity, price)
-        if legs.open_side is not None and not self._belongs(signal):
+            # A reversal's prices and type belong to the opening leg; the old position leaves at the market.
+            is_reversal = legs.open_side is not None
+            exit_price = signal.price if is_reversal else price
+            free = abs(held) - holding.closing_quantity
+            closing = ClosingLeg(signal, legs.close_side, exit_price, legs.close_quantity, free)
+            self._close(closing, instrument, at_market=is_reversal)
+        if legs.open_side is None:
+            return
+        if self._is_member is not None and not self._is_member(symbol, to_epoch_us(signal.occurred_at)):
             self._refuse(signal, not_in_universe(signal))
-        elif legs.open_side is not None:
-            closes = legs.close_quantity + holding.closing_quantity
-            stays = max(ZERO, abs(held) - closes) * (1 if held > 0 else -1)
-            self._open(signal, legs.open_side, price, stays, self._worth(signal, abs(held) - abs(stays)))
-
-    def _belongs(self, signal: SignalEvent) -> bool:
-        is_member = self._is_member
-        return is_member is None or is_member(signal.symbol, to_epoch_us(signal.occurred_at))
+            return
+        closes = legs.close_quantity + holding.closing_quantity
+        self._open(self._opening_leg(signal, legs.open_side, price, held, closes), instrument)
 
     def _worth(self, signal: SignalEvent, quantity: Decimal) -> Decimal:
         """Value units of a position as the account does, so that they cancel out of its exposure."""
@@ -156,61 +153,57 @@ class ManagerService:
                     return abs(position.market_value) * quantity / abs(position.quantity)
         return ZERO
 
-    def _close(self, signal: SignalEvent, legs: Legs, held: Decimal, price: Decimal) -> None:
-        if legs.close_side is None:
-            return
-        # A reversal's prices and type belong to the opening leg; the old position leaves at the market.
-        is_reversal = legs.open_side is not None
-        if is_reversal:
-            price = signal.price
-        decision = self._risk.decide_closing(
-            ClosingLeg(signal, legs.close_side, price, legs.close_quantity, held)
-        )
-        order = self._order(
-            signal, decision, legs.close_side, legs.close_quantity, _CLOSE, at_market=is_reversal
-        )
-        self._reservations.add(order, price)
+    def _close(self, leg: ClosingLeg, instrument: Instrument, *, at_market: bool) -> None:
+        decision = self._risk.decide_closing(leg)
+        order = self._order(decision, leg.signal, leg.quantity, instrument, at_market=at_market)
+        self._reservations.add(order, leg.price)
         self._publish(decision)
         self._publish(order)
 
-    def _open(
-        self, signal: SignalEvent, side: Side, price: Decimal, position: Decimal, freed: Decimal
-    ) -> None:
-        reservations = self._reservations
-        leg = OpeningLeg(
+    def _opening_leg(
+        self, signal: SignalEvent, side: Side, price: Decimal, held: Decimal, closes: Decimal
+    ) -> OpeningLeg:
+        """Put a wish to open together with what stands and what is on its way; `closes` is unsigned."""
+        claims = self._reservations.totals()
+        stays = freed = ZERO
+        if held:
+            stays = max(ZERO, abs(held) - closes)
+            freed = self._worth(signal, abs(held) - stays)
+        return OpeningLeg(
             signal,
             side,
             price,
-            position,
-            reservations.cash,
-            reservations.exposure,
-            reservations.closing_proceeds if self._proceeds_fund else ZERO,
-            reservations.closing_exposure if self._proceeds_fund else freed,
+            -stays if held < 0 else stays,
+            claims.cash,
+            claims.exposure,
+            claims.closing_proceeds if self._proceeds_fund else ZERO,
+            claims.closing_exposure if self._proceeds_fund else freed,
         )
+
+    def _open(self, leg: OpeningLeg, instrument: Instrument) -> None:
+        signal = leg.signal
         decision = self._risk.decide_opening(leg)
         if decision.verdict is _REJECTED:
             decision = self._with_proceeds_as_remedy(decision, leg)
             self._publish(decision)
-            refusal = Refusal(
-                decision.reason or "refused", decision.message or "refused by risk", OrderPurpose.OPEN
-            )
+            refusal = Refusal(decision.reason or "refused", decision.message or "refused by risk", _OPEN)
             self._refuse(signal, refusal, decision)
             return
-        order = self._order(signal, decision, side, decision.approved_quantity, _OPEN, at_market=False)
-        self._reservations.add(order, price)
+        order = self._order(decision, signal, decision.approved_quantity, instrument, at_market=False)
+        self._reservations.add(order, leg.price)
         self._publish(decision)
         self._publish(order)
         if signal.stop_loss is not None or signal.take_profit is not None:
-            for child in self._children(signal, decision, order):
+            for child in self._children(signal, decision, order, instrument):
                 self._publish(child)
 
     def _with_proceeds_as_remedy(self, decision: RiskDecisionEvent, leg: OpeningLeg) -> RiskDecisionEvent:
         """Add to a refusal's remedy that proceeds would have funded the leg, if risk says so when asked."""
-        reservations = self._reservations
-        if self._proceeds_fund or not reservations.closing_exposure:
+        claims = self._reservations.totals()
+        if self._proceeds_fund or not claims.closing_exposure:
             return decision
-        funded = leg._replace(
-            released_cash=reservations.closing_proceeds, released_exposure=reservations.closing_exposure
+        funded = msgspec.structs.replace(
+            leg, released_cash=claims.closing_proceeds, released_exposure=claims.closing_exposure
         )
         if self._risk.decide_opening(funded).verdict is not Verdict.APPROVED:
             return decision
@@ -221,10 +214,10 @@ class ManagerService:
     def _refuse(
         self, signal: SignalEvent, refusal: Refusal, decision: RiskDecisionEvent | None = None
     ) -> None:
-        self._origin.handle(signal if decision is None else decision)
+        cause = signal if decision is None else decision
         self._publish(
             SignalRejectedEvent(
-                **self._origin.stamp(),
+                envelope=self._origin.effect_of(cause, cause.envelope.occurred_at),
                 signal_id=signal.signal_id,
                 strategy_id=signal.strategy_id,
                 symbol=signal.symbol,
@@ -237,28 +230,25 @@ class ManagerService:
 
     def _order(
         self,
-        signal: SignalEvent,
         decision: RiskDecisionEvent,
-        side: Side,
+        signal: SignalEvent,
         quantity: Decimal,
-        purpose: OrderPurpose,
+        instrument: Instrument,
         *,
         at_market: bool,
     ) -> OrderEvent:
-        instrument = self._instrument(signal.symbol)
-        limit = None if at_market else signal.limit_price
-        stop = None if at_market else signal.stop_price
-        self._origin.handle(decision)
+        side, purpose, signal_id = decision.side, decision.purpose, signal.signal_id
+        limit, stop = (None, None) if at_market else (signal.limit_price, signal.stop_price)
         return OrderEvent(
-            **self._origin.stamp(),
-            order_id=f"{signal.signal_id}/{purpose}",
-            signal_id=signal.signal_id,
+            envelope=self._origin.effect_of(decision, decision.envelope.occurred_at),
+            order_id=f"{signal_id}/open" if purpose is _OPEN else f"{signal_id}/close",
+            signal_id=signal_id,
             strategy_id=signal.strategy_id,
             symbol=signal.symbol,
             side=side,
             quantity=quantity,
-            order_type=OrderType.MARKET if at_market else signal.order_type,
-            time_in_force=TimeInForce.GTC if at_market else signal.time_in_force,
+            order_type=_MARKET if at_market else signal.order_type,
+            time_in_force=_GTC if at_market else signal.time_in_force,
             purpose=purpose,
             decision_id=decision.decision_id,
             limit_price=None if limit is None else instrument.round_limit_price(limit, side),
@@ -266,10 +256,9 @@ class ManagerService:
         )
 
     def _children(
-        self, signal: SignalEvent, decision: RiskDecisionEvent, parent: OrderEvent
+        self, signal: SignalEvent, decision: RiskDecisionEvent, parent: OrderEvent, instrument: Instrument
     ) -> list[OrderEvent]:
         """Make the protective stop and the target, which rest once the parent has filled."""
-        instrument = self._instrument(signal.symbol)
         side = Side.SELL if parent.side is Side.BUY else Side.BUY
         children = []
         for purpose, order_type, price in (
@@ -281,7 +270,7 @@ class ManagerService:
             is_stop = order_type is OrderType.STOP
             children.append(
                 OrderEvent(
-                    **self._origin.stamp(),
+                    envelope=self._origin.effect_of(decision, decision.envelope.occurred_at),
                     order_id=f"{signal.signal_id}/{purpose}",
                     signal_id=signal.signal_id,
                     strategy_id=signal.strategy_id,
@@ -289,7 +278,7 @@ class ManagerService:
                     side=side,
                     quantity=parent.quantity,
                     order_type=order_type,
-                    time_in_force=TimeInForce.GTC,
+                    time_in_force=_GTC,
                     purpose=purpose,
                     decision_id=decision.decision_id,
                     limit_price=None if is_stop else instrument.round_limit_price(price, side),

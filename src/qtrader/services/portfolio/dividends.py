@@ -15,6 +15,7 @@ from decimal import Decimal
 from qtrader.clock import to_epoch_us
 from qtrader.events.codec import canonical_decimal
 from qtrader.events.events import CorporateActionEvent
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import LedgerKind
 from qtrader.services.account import Mark, mark_of
 from qtrader.services.portfolio.books import Books
@@ -68,7 +69,7 @@ class Dividends:
         per_unit = dividend_per_unit(action, settings.base_currency)
         now_us = to_epoch_us(action.occurred_at)
         due_us = self._due_us(action, now_us)
-        self._journal.origin.handle(action)
+        origin = self._journal.origin
         for strategy_id in holders:
             quantity = self._books.lots.quantity(strategy_id, symbol)
             amount = dividend_amount(quantity, per_unit, settings.ledger_scale)
@@ -79,7 +80,10 @@ class Dividends:
             )
             postings = entitlement_postings(amount, settings.base_currency)
             name = entry_id(action.action_id, kind, strategy_id)
-            self._journal.post(kind, name, description, postings, strategy_id=strategy_id, symbol=symbol)
+            envelope = origin.effect_of(action, action.occurred_at)
+            self._journal.post(
+                envelope, kind, name, description, postings, strategy_id=strategy_id, symbol=symbol
+            )
             dividend = PendingDividend(
                 due_us=due_us,
                 ordinal=self._books.next_ordinal,
@@ -92,7 +96,7 @@ class Dividends:
                 is_reinvested=settings.dividends == "reinvest",
             )
             if due_us <= now_us:
-                self._settle(dividend, action.occurred_at)
+                self._settle(dividend, origin.effect_of(action, action.occurred_at))
             else:
                 self._books.add_dividend(dividend)
 
@@ -100,8 +104,8 @@ class Dividends:
         """Settle what is due by now, in the order of instants and entitlements."""
         now_us = to_epoch_us(now)
         while (dividend := self._books.take_dividend_due(now_us)) is not None:
-            self._journal.origin.begin(dividend.cause_id, dividend.correlation_id, now)
-            self._settle(dividend, now)
+            origin = self._journal.origin
+            self._settle(dividend, origin.effect_of_id(dividend.cause_id, dividend.correlation_id, now))
 
     def _due_us(self, action: CorporateActionEvent, now_us: int) -> int:
         # With due bills a special dividend goes ex after it is paid; who holds at the ex date is paid then.
@@ -111,8 +115,8 @@ class Dividends:
             return self._session_close_us(action.symbol, action.ex_date if at_ex_close else pay_date)
         return now_us if pay_date == action.ex_date else self._session_close_us(action.symbol, pay_date)
 
-    def _settle(self, dividend: PendingDividend, now: datetime) -> None:
-        lot = self._reinvested_lot(dividend, now) if dividend.is_reinvested else None
+    def _settle(self, dividend: PendingDividend, envelope: Envelope) -> None:
+        lot = self._reinvested_lot(dividend, envelope.occurred_at) if dividend.is_reinvested else None
         symbol, strategy_id = dividend.symbol, dividend.strategy_id
         currency = self._settings.base_currency
         amount = f"{canonical_decimal(dividend.amount)} {currency}"
@@ -126,7 +130,9 @@ class Dividends:
             description = f"dividend of {amount} reinvested in {canonical_decimal(lot.quantity)} {symbol}"
             postings = reinvestment_postings(dividend.amount, lot, currency)
         name = entry_id(dividend.action_id, kind, strategy_id)
-        self._journal.post(kind, name, description, postings, strategy_id=strategy_id, symbol=symbol)
+        self._journal.post(
+            envelope, kind, name, description, postings, strategy_id=strategy_id, symbol=symbol
+        )
 
     def _reinvested_lot(self, dividend: PendingDividend, now: datetime) -> Lot | None:
         symbol, strategy_id, amount = dividend.symbol, dividend.strategy_id, dividend.amount

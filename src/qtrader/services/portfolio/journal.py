@@ -1,4 +1,4 @@
-"""The one way into the ledger: an entry is stamped, checked, added up and published, in this order."""
+"""The one way into the ledger: an entry is checked, added up and published, in this order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import LedgerEntryEvent, Posting
-from qtrader.events.identity import Origin
+from qtrader.events.identity import Envelope, Origin
 from qtrader.events.vocabulary import LedgerKind
 from qtrader.services.portfolio.books import Books
 
@@ -17,7 +17,7 @@ def entry_id(source_id: str, kind: LedgerKind, strategy_id: str) -> str:
 
 
 class Journal:
-    """Post entries to the books and publish them; the caller has told `origin` what is being handled."""
+    """Post entries to the books and publish them; `origin` gives their envelopes."""
 
     __slots__ = ("_books", "_publish", "origin")
 
@@ -28,6 +28,7 @@ class Journal:
 
     def post(
         self,
+        envelope: Envelope,
         kind: LedgerKind,
         entry_id: str,
         description: str,
@@ -42,7 +43,7 @@ class Journal:
             AccountingError: the postings do not balance.
         """
         entry = LedgerEntryEvent(
-            **self.origin.stamp(),
+            envelope=envelope,
             entry_id=entry_id,
             kind=kind,
             description=description,

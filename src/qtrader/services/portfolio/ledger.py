@@ -39,17 +39,17 @@ def trade_postings(trade: LotTrade, commissions: Iterable[Decimal], currency: st
     postings: list[Posting] = []
     cash = ZERO
     for closed in trade.closed:
-        account = SECURITIES if closed.quantity > 0 else SECURITIES_SHORT
-        postings.append(
-            Posting(account, currency, -closed.cost, closed.symbol, -closed.quantity, closed.lot_id)
-        )
-        gain = closed.proceeds - closed.cost
+        quantity, cost, proceeds, lot_id = closed.quantity, closed.cost, closed.proceeds, closed.lot_id
+        account = SECURITIES if quantity > ZERO else SECURITIES_SHORT
+        postings.append(Posting(account, currency, -cost, closed.symbol, -quantity, lot_id))
+        gain = proceeds - cost
         if gain:
-            postings.append(Posting(REALIZED_GAIN, currency, -gain, lot_id=closed.lot_id))
-        cash += closed.proceeds
-    if trade.opened is not None:
-        postings.append(_lot_in(trade.opened, currency))
-        cash -= trade.opened.cost
+            postings.append(Posting(REALIZED_GAIN, currency, -gain, None, None, lot_id))
+        cash += proceeds
+    opened = trade.opened
+    if opened is not None:
+        postings.append(_lot_in(opened, currency))
+        cash -= opened.cost
     for commission in commissions:
         if commission:
             postings.append(Posting(COMMISSION, currency, commission))
@@ -94,8 +94,9 @@ def reinvestment_postings(amount: Decimal, lot: Lot, currency: str) -> tuple[Pos
 
 
 def _lot_in(lot: Lot, currency: str) -> Posting:
-    account = SECURITIES if lot.quantity > 0 else SECURITIES_SHORT
-    return Posting(account, currency, lot.cost, lot.symbol, lot.quantity, lot.lot_id)
+    quantity = lot.quantity
+    account = SECURITIES if quantity > ZERO else SECURITIES_SHORT
+    return Posting(account, currency, lot.cost, lot.symbol, quantity, lot.lot_id)
 
 
 def split_commission(
@@ -131,18 +132,41 @@ def check_balanced(entry: LedgerEntryEvent) -> None:
             raise AccountingError(msg)
 
 
+def _is_balanced_in_one_currency(postings: tuple[Posting, ...]) -> bool:
+    """Say whether the postings are plainly balanced, as most are; if not, `check_balanced` finds out."""
+    currency, total = postings[0].currency if postings else "", ZERO
+    for posting in postings:
+        if posting.currency != currency:
+            return False
+        total += posting.amount
+    return not total
+
+
 class Ledger:
     """Add up what has been posted, by account and currency, by lot, and gains by position."""
 
-    __slots__ = ("balances", "lots", "realized")
+    __slots__ = ("_accounts", "lots", "realized")
 
     def __init__(self) -> None:
-        #: (account, currency) → balance.
-        self.balances: dict[tuple[str, str], Decimal] = {}
+        #: currency → account → balance.
+        self._accounts: dict[str, dict[str, Decimal]] = {}
         #: lot_id → (quantity, cost) of the lots that are not closed.
         self.lots: dict[str, tuple[Decimal, Decimal]] = {}
         #: (symbol, strategy) → gains realised so far.
         self.realized: dict[tuple[str, str], Decimal] = {}
+
+    @property
+    def balances(self) -> dict[tuple[str, str], Decimal]:
+        """Return every balance by account and currency."""
+        return {
+            (account, currency): balance
+            for currency, accounts in self._accounts.items()
+            for account, balance in accounts.items()
+        }
+
+    def restore_balance(self, account: str, currency: str, amount: Decimal) -> None:
+        """Set a balance to what it was when a snapshot was taken."""
+        self._accounts.setdefault(currency, {})[account] = amount
 
     def post(self, entry: LedgerEntryEvent) -> None:
         """Check an entry and add it up.
@@ -150,34 +174,41 @@ class Ledger:
         Raises:
             AccountingError: the entry does not balance.
         """
-        check_balanced(entry)
-        balances = self.balances
-        for posting in entry.postings:
-            account = posting.account
-            key = (account, posting.currency)
-            balances[key] = balances.get(key, ZERO) + posting.amount
+        postings = entry.postings
+        if not _is_balanced_in_one_currency(postings):
+            check_balanced(entry)
+        currency = ""
+        accounts: dict[str, Decimal] = {}
+        for posting in postings:
+            if posting.currency != currency:
+                currency = posting.currency
+                accounts = self._accounts.setdefault(currency, {})
+            account, amount = posting.account, posting.amount
+            accounts[account] = accounts.get(account, ZERO) + amount
             if account in SECURITIES_ACCOUNTS:
                 self._move_lot(posting)
             elif account == REALIZED_GAIN:
                 holder = (entry.symbol or "", entry.strategy_id or "")
-                self.realized[holder] = self.realized.get(holder, ZERO) - posting.amount
+                self.realized[holder] = self.realized.get(holder, ZERO) - amount
 
     def _move_lot(self, posting: Posting) -> None:
-        lot_id = posting.lot_id or ""
-        quantity, cost = self.lots.get(lot_id, (ZERO, ZERO))
-        quantity += posting.quantity or ZERO
-        cost += posting.amount
+        lots, lot_id = self.lots, posting.lot_id or ""
+        quantity, cost = posting.quantity or ZERO, posting.amount
+        held = lots.get(lot_id)
+        if held is not None:
+            quantity += held[0]
+            cost += held[1]
         if quantity or cost:
-            self.lots[lot_id] = (quantity, cost)
-        else:
-            self.lots.pop(lot_id, None)
+            lots[lot_id] = (quantity, cost)
+        elif held is not None:
+            del lots[lot_id]
 
     def balance(self, account: str, currency: str) -> Decimal:
         """Return an account's balance in one currency, in the ledger's signs."""
-        return self.balances.get((account, currency), ZERO)
+        return self._accounts.get(currency, {}).get(account, ZERO)
 
     def cash_balances(self) -> list[tuple[str, Decimal]]:
         """Return the cash by currency, ordered by code."""
         return sorted(
-            (currency, amount) for (account, currency), amount in self.balances.items() if account == CASH
+            (currency, accounts[CASH]) for currency, accounts in self._accounts.items() if CASH in accounts
         )

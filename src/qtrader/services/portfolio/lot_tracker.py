@@ -31,6 +31,10 @@ from qtrader.services.portfolio.models import ClosedLot, Lot, LotChange, LotTrad
 #: Quantities are kept to 1e-8.
 QUANTITY_SCALE: Final = 8
 
+# Looked up once: every trade takes both.
+_multiply: Final = MONEY_CONTEXT.multiply
+_quantize: Final = MONEY_CONTEXT.quantize
+
 
 def scaled_quantity(quantity: Decimal, ratio: Fraction) -> Decimal:
     """Multiply a quantity by a split's ratio, rounded half-even to 1e-8."""
@@ -39,14 +43,14 @@ def scaled_quantity(quantity: Decimal, ratio: Fraction) -> Decimal:
 
 
 class _Book:
-    """The open lots of one strategy in one symbol, the oldest on the left."""
+    """The open lots of one strategy in one symbol, at least one, the oldest on the left."""
 
     __slots__ = ("cost", "lots", "quantity")
 
-    def __init__(self) -> None:
-        self.lots: deque[Lot] = deque()
-        self.quantity = ZERO
-        self.cost = ZERO
+    def __init__(self, lot: Lot) -> None:
+        self.lots = deque((lot,))
+        self.quantity = lot.quantity
+        self.cost = lot.cost
 
     def append(self, lot: Lot) -> None:
         self.lots.append(lot)
@@ -61,10 +65,11 @@ class LotTracker:
         ledger_scale: decimal places of costs and proceeds.
     """
 
-    __slots__ = ("_books", "_ledger_scale")
+    __slots__ = ("_books", "_ledger_step")
 
     def __init__(self, ledger_scale: int = 8) -> None:
-        self._ledger_scale = ledger_scale
+        self._ledger_step = Decimal(1).scaleb(-ledger_scale)
+        #: symbol → strategy → its lots; a strategy that is flat is not there.
         self._books: dict[str, dict[str, _Book]] = {}
 
     def quantity(self, strategy_id: str, symbol: str) -> Decimal:
@@ -99,7 +104,7 @@ class LotTracker:
         """Replace everything by these lots, each position's oldest first."""
         self._books = {}
         for lot in lots:
-            self._take_up(lot.strategy_id, lot.symbol).append(lot)
+            self.open_lot(lot)
 
     def trade(
         self, strategy_id: str, symbol: str, quantity: Decimal, price: Decimal, *, trade_id: str, at: datetime
@@ -114,29 +119,50 @@ class LotTracker:
             trade_id: the fill, or the entry that sells a fraction.
             at: market time of the trade.
         """
-        total = quantize(MONEY_CONTEXT.multiply(quantity, price), self._ledger_scale)
-        book = self._take_up(strategy_id, symbol)
-        held = book.quantity
+        total = _quantize(_multiply(quantity, price), self._ledger_step)
+        books = self._books.get(symbol)
+        if books is None:
+            books = self._books[symbol] = {}
+        book = books.get(strategy_id)
         closed: tuple[ClosedLot, ...] = ()
-        if held and (held > 0) != (quantity > 0):
-            if abs(quantity) > abs(held):
-                closing, proceeds = held, quantize(MONEY_CONTEXT.multiply(held, price), self._ledger_scale)
-            else:
-                closing, proceeds = -quantity, -total
-            closed = self._close(book, closing, proceeds, price, trade_id=trade_id, at=at)
-            quantity += closing
-            total += proceeds
+        if book is not None:
+            lots, held = book.lots, book.quantity
+            if len(lots) == 1 and quantity == -lots[0].quantity:
+                # The common case of what follows: the only lot is closed whole.
+                del books[strategy_id]
+                lot = lots[0]
+                piece = _closed(lot, lot.quantity, lot.cost, -total, trade_id=trade_id, at=at)
+                return LotTrade((piece,), None)
+            if (held > 0) != (quantity > 0):
+                if abs(quantity) > abs(held):
+                    closing, proceeds = held, _quantize(_multiply(held, price), self._ledger_step)
+                else:
+                    closing, proceeds = -quantity, -total
+                closed = self._close(book, closing, proceeds, price, trade_id=trade_id, at=at)
+                quantity += closing
+                total += proceeds
+                if not lots:
+                    del books[strategy_id]
+                    book = None
         opened = None
         if quantity:
             opened = Lot(trade_id, strategy_id, symbol, quantity, total, at, trade_id)
-            book.append(opened)
-        elif not book.lots:
-            self._drop(strategy_id, symbol)
+            if book is None:
+                books[strategy_id] = _Book(opened)
+            else:
+                book.append(opened)
         return LotTrade(closed, opened)
 
     def open_lot(self, lot: Lot) -> None:
         """Add a lot whose cost is given, on the position's side."""
-        self._take_up(lot.strategy_id, lot.symbol).append(lot)
+        books = self._books.get(lot.symbol)
+        if books is None:
+            books = self._books[lot.symbol] = {}
+        book = books.get(lot.strategy_id)
+        if book is None:
+            books[lot.strategy_id] = _Book(lot)
+        else:
+            book.append(lot)
 
     def split(self, strategy_id: str, symbol: str, ratio: Fraction) -> tuple[LotChange, ...]:
         """Multiply the quantity of every lot of a position and keep its cost.
@@ -154,7 +180,7 @@ class LotTracker:
     def _close(
         self, book: _Book, closing: Decimal, proceeds: Decimal, price: Decimal, *, trade_id: str, at: datetime
     ) -> tuple[ClosedLot, ...]:
-        lots, is_long, scale = book.lots, closing > 0, self._ledger_scale
+        lots, is_long, step = book.lots, closing > 0, self._ledger_step
         book.quantity -= closing
         closed: list[ClosedLot] = []
         while closing:
@@ -162,51 +188,39 @@ class LotTracker:
             quantity, cost = lot.quantity, lot.cost
             if abs(quantity) > abs(closing):
                 quantity = closing
-                share = MONEY_CONTEXT.divide(MONEY_CONTEXT.multiply(cost, quantity), lot.quantity)
-                cost = quantize(share, scale)
+                cost = _quantize(MONEY_CONTEXT.divide(_multiply(cost, quantity), lot.quantity), step)
                 rest = _resized(lot, lot.quantity - quantity, lot.cost - cost)
                 if is_long:
                     lots.appendleft(rest)
                 else:
                     lots.append(rest)
             closing -= quantity
-            piece = quantize(MONEY_CONTEXT.multiply(quantity, price), scale) if closing else proceeds
+            piece = _quantize(_multiply(quantity, price), step) if closing else proceeds
             proceeds -= piece
             book.cost -= cost
-            closed.append(
-                ClosedLot(
-                    lot.lot_id,
-                    lot.strategy_id,
-                    lot.symbol,
-                    quantity,
-                    cost,
-                    piece,
-                    lot.opened_at,
-                    lot.opened_by,
-                    at,
-                    trade_id,
-                )
-            )
+            closed.append(_closed(lot, quantity, cost, piece, trade_id=trade_id, at=at))
         return tuple(closed)
 
     def _find(self, strategy_id: str, symbol: str) -> _Book | None:
         books = self._books.get(symbol)
         return None if books is None else books.get(strategy_id)
 
-    def _take_up(self, strategy_id: str, symbol: str) -> _Book:
-        books = self._books.get(symbol)
-        if books is None:
-            books = self._books[symbol] = {}
-        book = books.get(strategy_id)
-        if book is None:
-            book = books[strategy_id] = _Book()
-        return book
 
-    def _drop(self, strategy_id: str, symbol: str) -> None:
-        books = self._books[symbol]
-        del books[strategy_id]
-        if not books:
-            del self._books[symbol]
+def _closed(
+    lot: Lot, quantity: Decimal, cost: Decimal, proceeds: Decimal, *, trade_id: str, at: datetime
+) -> ClosedLot:
+    return ClosedLot(
+        lot.lot_id,
+        lot.strategy_id,
+        lot.symbol,
+        quantity,
+        cost,
+        proceeds,
+        lot.opened_at,
+        lot.opened_by,
+        at,
+        trade_id,
+    )
 
 
 def _resized(lot: Lot, quantity: Decimal, cost: Decimal) -> Lot:

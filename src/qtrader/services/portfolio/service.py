@@ -28,7 +28,7 @@ from qtrader.events.events import (
 )
 from qtrader.events.identity import Origin
 from qtrader.events.vocabulary import ActionType, LedgerKind, Side
-from qtrader.money import quantize
+from qtrader.money import MONEY_CONTEXT, ZERO, quantize
 from qtrader.services.account import Mark
 from qtrader.services.portfolio.books import Books, require_equal
 from qtrader.services.portfolio.dividends import Dividends
@@ -44,6 +44,9 @@ from qtrader.services.portfolio.valuation import state_at_market
 # Looked up once, as looking up a member of an enumeration is a call of a Python function before Python 3.12.
 _BUY: Final = Side.BUY
 _FILL: Final = LedgerKind.FILL
+_BOUGHT: Final = Side.BUY.value
+_SOLD: Final = Side.SELL.value
+_quantize: Final = MONEY_CONTEXT.quantize
 
 
 class TradedInstrument(Protocol):
@@ -77,10 +80,12 @@ class PortfolioService:
 
     __slots__ = (
         "_accepted_symbols",
+        "_base_currency",
         "_books",
         "_dividends",
         "_instrument",
         "_journal",
+        "_ledger_step",
         "_mark",
         "_origin",
         "_publish",
@@ -103,6 +108,8 @@ class PortfolioService:
         self._settings = settings
         self._instrument = instrument
         self._mark = mark
+        self._base_currency = settings.base_currency
+        self._ledger_step = Decimal(1).scaleb(-settings.ledger_scale)
         self._accepted_symbols: set[str] = set()
         self._books = Books(settings.ledger_scale)
         self._journal = Journal(self._books, origin, publish)
@@ -138,10 +145,10 @@ class PortfolioService:
         currency = self._settings.base_currency
         amount = quantize(self._settings.initial_cash, self._settings.ledger_scale)
         if amount:
-            self._origin.begin(cause_id, cause_id, now)
             description = f"deposit {canonical_decimal(amount)} {currency} of initial cash"
             postings = deposit_postings(amount, currency)
-            self._journal.post(LedgerKind.DEPOSIT, "initial_cash/deposit", description, postings)
+            envelope = self._origin.effect_of_id(cause_id, cause_id, now)
+            self._journal.post(envelope, LedgerKind.DEPOSIT, "initial_cash/deposit", description, postings)
 
     def on_fill(self, fill: FillEvent) -> None:
         """Book a trade: lots, gains, commission and cash, in one entry.
@@ -150,28 +157,36 @@ class PortfolioService:
             AccountingError: the quantity is not positive, or the currency is not the account's; nothing is
                 booked.
         """
-        self._check_fill(fill)
-        scale = self._settings.ledger_scale
-        quantity = fill.quantity if fill.side is _BUY else -fill.quantity
+        fill_id, strategy_id, symbol = fill.fill_id, fill.strategy_id, fill.symbol
+        quantity, price, currency = fill.quantity, fill.price, fill.currency
+        if not (quantity > ZERO and symbol in self._accepted_symbols and currency == self._base_currency):
+            self._check_fill(fill)
+        is_buy = fill.side is _BUY
         trade = self._books.lots.trade(
-            fill.strategy_id, fill.symbol, quantity, fill.price, trade_id=fill.fill_id, at=fill.executed_at
+            strategy_id,
+            symbol,
+            quantity if is_buy else -quantity,
+            price,
+            trade_id=fill_id,
+            at=fill.executed_at,
         )
-        commissions = [quantize(fill.commission, scale)]
+        commission = _quantize(fill.commission, self._ledger_step)
+        commissions: tuple[Decimal, ...] = (commission,)
         if trade.closed and trade.opened is not None:
-            closing = split_commission(commissions[0], trade.closed, fill.quantity, scale)
-            commissions = [closing, commissions[0] - closing]
+            closing = split_commission(commission, trade.closed, quantity, self._settings.ledger_scale)
+            commissions = (closing, commission - closing)
         description = (
-            f"{fill.side} {canonical_decimal(fill.quantity)} {fill.symbol} at {canonical_decimal(fill.price)}"
+            f"{_BOUGHT if is_buy else _SOLD} {canonical_decimal(quantity)} {symbol} "
+            f"at {canonical_decimal(price)}"
         )
-        postings = trade_postings(trade, commissions, fill.currency)
-        self._origin.handle(fill)
         self._journal.post(
+            self._origin.effect_of(fill, fill.envelope.occurred_at),
             _FILL,
-            f"{fill.fill_id}/ledger",
+            f"{fill_id}/ledger",
             description,
-            postings,
-            strategy_id=fill.strategy_id,
-            symbol=fill.symbol,
+            trade_postings(trade, commissions, currency),
+            strategy_id=strategy_id,
+            symbol=symbol,
         )
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
@@ -213,10 +228,9 @@ class PortfolioService:
             AccountingError: a symbol that is held has no price.
         """
         state = self.get_state()
-        self._origin.handle(event)
         self._publish(
             ConsolidatedPortfolioEvent(
-                **self._origin.stamp(),
+                envelope=self._origin.effect_of(event, event.envelope.occurred_at),
                 session=event.session,
                 base_currency=state.base_currency,
                 equity=state.equity,

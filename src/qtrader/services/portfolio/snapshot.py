@@ -125,7 +125,8 @@ def _build(snapshot: _Snapshot) -> Books:
     books.is_open = snapshot.is_open
     books.lots.restore(snapshot.lots)
     ledger = books.ledger
-    ledger.balances = {(record.account, record.currency): record.amount for record in snapshot.balances}
+    for record in snapshot.balances:
+        ledger.restore_balance(record.account, record.currency, record.amount)
     ledger.realized = {(record.symbol, record.strategy_id): record.amount for record in snapshot.realized}
     ledger.lots = {lot.lot_id: (lot.quantity, lot.cost) for lot in snapshot.lots}
     for dividend in snapshot.dividends:

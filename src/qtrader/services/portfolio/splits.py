@@ -57,7 +57,6 @@ class Splits:
                 price.
         """
         ratio = split_ratio(action)
-        self._journal.origin.handle(action)
         for strategy_id in holders:
             self._apply_to(action, strategy_id, ratio)
 
@@ -81,8 +80,9 @@ class Splits:
             f"{canonical_decimal(before)} become {canonical_decimal(after)}"
         )
         name = entry_id(action.action_id, LedgerKind.SPLIT, strategy_id)
+        envelope = self._journal.origin.effect_of(action, action.occurred_at)
         self._journal.post(
-            LedgerKind.SPLIT, name, description, postings, strategy_id=strategy_id, symbol=symbol
+            envelope, LedgerKind.SPLIT, name, description, postings, strategy_id=strategy_id, symbol=symbol
         )
         if in_lieu:
             self._pay(action, strategy_id, in_lieu, price)
@@ -95,4 +95,7 @@ class Splits:
         )
         description = f"cash in lieu of {canonical_decimal(quantity)} {symbol} at {canonical_decimal(price)}"
         postings = trade_postings(trade, (), self._settings.base_currency)
-        self._journal.post(kind, name, description, postings, strategy_id=strategy_id, symbol=symbol)
+        envelope = self._journal.origin.effect_of(action, action.occurred_at)
+        self._journal.post(
+            envelope, kind, name, description, postings, strategy_id=strategy_id, symbol=symbol
+        )

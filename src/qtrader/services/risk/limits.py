@@ -38,20 +38,25 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
-    """A check with what it leaves to the whole order; `room` is None where it bounds no quantity.
+    """A check with what it leaves to the whole order; `taken` is None where it bounds no quantity.
 
-    `room` is in units of the check's own value, of which one unit of quantity takes `per_unit`.
+    `taken` is what the check's own value would be without the order, of which one unit of quantity adds
+    `per_unit`.
     """
 
     check: RiskCheck
-    room: Decimal | None = None
+    taken: Decimal | None = None
     per_unit: Decimal = _ONE
 
     @property
     def largest_quantity(self) -> Decimal | None:
         """The largest quantity that would have passed; None where the check bounds no quantity."""
         # Only a check that failed is asked.
-        return None if self.room is None else max(ZERO, self.room / self.per_unit)
+        if self.taken is None:
+            return None
+        limit = self.check.limit
+        # What no quantity passes has no limit to show.
+        return ZERO if limit is None else max(ZERO, (limit - self.taken) / self.per_unit)
 
 
 def _not_applicable(name: str, detail: str) -> Checked:
@@ -99,38 +104,63 @@ def position_quantity(proposal: Proposal, limit: Decimal | None) -> Checked:
     if limit is None:
         return _NO_POSITION_QUANTITY
     held = abs(proposal.position_quantity)
-    value, room = held + proposal.quantity, limit - held
-    return _checked("position_quantity", value, limit, "quantity after the order, limit", room=room)
+    value = held + proposal.quantity
+    verdict = _PASS if value <= limit else _FAIL
+    detail = "quantity after the order, limit"
+    return Checked(RiskCheck("position_quantity", verdict, value, limit, limit - value, detail), held)
 
 
-def position_percent(proposal: Proposal, limit_percent: Decimal | None) -> Checked:
-    """Bound one position's value as a percentage of equity."""
+def position_percent(proposal: Proposal, limit_percent: Decimal | None, detail: str | None = None) -> Checked:
+    """Bound one position's value as a percentage of equity.
+
+    Args:
+        proposal: the order.
+        limit_percent: of equity.
+        detail: `position_percent_detail` of the limit, where the caller has it already.
+    """
     if limit_percent is None:
         return _NO_POSITION_PERCENT
-    held = abs(proposal.position_quantity) * proposal.price
-    limit = limit_percent * proposal.equity / _HUNDRED
-    detail = f"value after the order, {limit_percent:f} % of equity"
-    return _bounded("position_percent", proposal, held, limit, detail)
+    return _bounded(
+        "position_percent",
+        proposal,
+        abs(proposal.position_quantity) * proposal.price,
+        limit_percent * proposal.equity / _HUNDRED,
+        position_percent_detail(limit_percent) if detail is None else detail,
+    )
 
 
-def gross_leverage(proposal: Proposal, limit: Decimal | None) -> Checked:
-    """Bound the sum of all positions' absolute values, reservations included, as a multiple of equity."""
+def position_percent_detail(limit_percent: Decimal) -> str:
+    """Say what `position_percent` compares."""
+    return f"value after the order, {limit_percent:f} % of equity"
+
+
+def gross_leverage(proposal: Proposal, limit: Decimal | None, detail: str | None = None) -> Checked:
+    """Bound the sum of all positions' absolute values, reservations included, as a multiple of equity.
+
+    Args:
+        proposal: the order.
+        limit: times equity.
+        detail: `gross_leverage_detail` of the limit, where the caller has it already.
+    """
     if limit is None:
         return _NO_GROSS_LEVERAGE
-    allowed = limit * proposal.equity
-    detail = f"gross exposure after the order, {limit:f} times equity"
-    return _bounded("gross_leverage", proposal, proposal.gross_exposure, allowed, detail)
+    return _bounded(
+        "gross_leverage",
+        proposal,
+        proposal.gross_exposure,
+        limit * proposal.equity,
+        gross_leverage_detail(limit) if detail is None else detail,
+    )
+
+
+def gross_leverage_detail(limit: Decimal) -> str:
+    """Say what `gross_leverage` compares."""
+    return f"gross exposure after the order, {limit:f} times equity"
 
 
 def _bounded(name: str, proposal: Proposal, taken: Decimal, limit: Decimal, detail: str) -> Checked:
     """Bound an amount of which `taken` is taken before the order is added at its price."""
     price = proposal.price
     value = taken + proposal.quantity * price
-    return _checked(name, value, limit, detail, room=limit - taken, per_unit=price)
-
-
-def _checked(
-    name: str, value: Decimal, limit: Decimal, detail: str, *, room: Decimal, per_unit: Decimal = _ONE
-) -> Checked:
     verdict = _PASS if value <= limit else _FAIL
-    return Checked(RiskCheck(name, verdict, value, limit, limit - value, detail), room, per_unit)
+    return Checked(RiskCheck(name, verdict, value, limit, limit - value, detail), taken, price)

@@ -11,7 +11,7 @@ from operator import index
 from typing import Any, Final, SupportsIndex, TypeVar, overload
 
 from qtrader.errors import StrategyError
-from qtrader.events.vocabulary import OrderType, SignalIntention
+from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
 from qtrader.money import decimal_of
 
 #: A price or quantity as a strategy may give it.
@@ -28,6 +28,9 @@ _OTHER_NAMES: Final = {
     "exit": "close_long or close_short",
     "flat": "close_long or close_short",
 }
+
+_OFFERED_TYPES: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_OFFERED_TIMES: Final = (TimeInForce.DAY, TimeInForce.GTC)
 
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -152,6 +155,16 @@ def _meant(kind: type[StrEnum], value: object) -> str | None:
     if word in {member.value for member in kind}:
         return word
     return _OTHER_NAMES.get(word) if kind is SignalIntention else None
+
+
+def check_is_offered(order_type: OrderType, time_in_force: TimeInForce) -> None:
+    """Refuse what orders can say and a signal cannot ask for yet."""
+    if order_type not in _OFFERED_TYPES:
+        msg = f"order_type is {order_type.value!r}; allowed is one of {', '.join(_OFFERED_TYPES)}"
+        raise StrategyError(msg)
+    if time_in_force not in _OFFERED_TIMES:
+        msg = f"time_in_force is {time_in_force.value!r}; allowed is one of {', '.join(_OFFERED_TIMES)}"
+        raise StrategyError(msg)
 
 
 def member_of(kind: type[Member], name: str, value: Member | str) -> Member:

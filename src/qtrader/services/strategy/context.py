@@ -19,16 +19,16 @@ import msgspec
 
 from qtrader.clock import from_epoch_us
 from qtrader.errors import StrategyError
-from qtrader.events.codec import canonical_decimal, parse_decimal
 from qtrader.events.events import SignalEvent
 from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
-from qtrader.money import decimal_of
+from qtrader.money import ZERO, decimal_of
 from qtrader.services.strategy.arguments import (
     Price,
+    check_is_offered,
     member_of,
     numbers_of,
 )
-from qtrader.services.strategy.position import PositionView
+from qtrader.services.strategy.position import PositionView, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,7 @@ class Surroundings(Protocol):
     account: AccountView
     history: BarHistory
     trading_starts_us: int
+    has_one_interval: bool
 
     def look(self, instant_us: int) -> None:
         """Make prices and account those known at an instant."""
@@ -146,12 +147,12 @@ class Context:
     @property
     def cash(self) -> Decimal:
         """Cash of the whole account, in its base currency."""
-        return _canonical(self._account().cash())
+        return canonical(self._account().cash())
 
     @property
     def equity(self) -> Decimal:
         """Value of the whole account at the last known closes."""
-        return _canonical(self._account().equity)
+        return canonical(self._account().equity)
 
     def position(self, symbol: str) -> PositionView:
         """Return this strategy's position in a symbol; it is falsy when there is none.
@@ -159,20 +160,20 @@ class Context:
         Raises:
             StrategyError: the run has no such symbol.
         """
-        bar = self.bar
-        # A bar's symbol is one of the run's.
-        if bar is None or symbol != bar.symbol:
+        bar, surroundings = self.bar, self._surroundings
+        account = surroundings.account
+        last_close: Decimal | float | None
+        if bar is not None and symbol == bar.symbol and surroundings.has_one_interval:
+            # The bar is the last of its symbol.
+            last_close = bar.close
+        else:
             self._check_symbol(symbol)
-        account = self._account()
-        quantity = account.quantity(self.strategy_id, symbol)
-        average = account.average_price(self.strategy_id, symbol) if quantity else None
-        price = self._surroundings.last_price(symbol)
-        return PositionView(
-            symbol,
-            _canonical(quantity),
-            None if average is None else _canonical(average),
-            None if price is None else _canonical(price),
-        )
+            surroundings.look(self.now_us)
+            last_close = surroundings.last_price(symbol)
+        strategy_id = self.strategy_id
+        quantity = account.quantity(strategy_id, symbol)
+        cost = account.cost(strategy_id, symbol) if quantity else ZERO
+        return PositionView(symbol, canonical(quantity), cost, last_close)
 
     @property
     def positions(self) -> tuple[PositionView, ...]:
@@ -261,30 +262,30 @@ class Context:
             )
             raise StrategyError(msg)
         bar = self.bar
+        if bar is None:
+            cause, instant_us = self._cause, self._instant_us
+        else:
+            cause, instant_us = bar, bar.closed_at_us
         if bar is None or symbol != bar.symbol:
             self._check_symbol(symbol)
-        instant_us = self.now_us
-        self._surroundings.look(instant_us)
+            self._surroundings.look(instant_us)
         if not isinstance(intention, SignalIntention):
             intention = member_of(SignalIntention, "intention", intention)
         if not isinstance(order_type, OrderType):
             order_type = member_of(OrderType, "order_type", order_type)
+        if not isinstance(time_in_force, TimeInForce):
+            time_in_force = member_of(TimeInForce, "time_in_force", time_in_force)
+        check_is_offered(order_type, time_in_force)
         given = (price, confidence, quantity, fraction, limit_price, stop_price, stop_loss, take_profit)
         # Most signals say no more than a symbol and an intention: then there is nothing to read.
         is_plain = order_type is _MARKET and all(map(_is_none, given))
         wish = {} if is_plain else numbers_of(intention, order_type, given)
         if price is None:
             wish["price"] = self._decision_price(symbol)
-        if not isinstance(time_in_force, TimeInForce):
-            time_in_force = member_of(TimeInForce, "time_in_force", time_in_force)
         # Identities are given out only when nothing can fail any more.
-        cause = self._cause if bar is None else bar
         now = from_epoch_us(instant_us)
-        self._origin.begin(None if cause is None else cause.event_id, None, now)
-        stamp = self._origin.stamp()
-        stamp["correlation_id"] = stamp["event_id"]
         signal = SignalEvent(
-            **stamp,
+            envelope=self._origin.beginning(cause, now),
             **wish,
             signal_id=self._signal_id(symbol, instant_us, now),
             strategy_id=self.strategy_id,
@@ -324,10 +325,6 @@ class Context:
         ordinal = self._sent.get(symbol, 0)
         self._sent[symbol] = ordinal + 1
         return f"{self.strategy_id}:{symbol}:{_compact(now)}:{ordinal}"
-
-
-def _canonical(value: Decimal) -> Decimal:
-    return parse_decimal(canonical_decimal(value))
 
 
 def _compact(instant: datetime) -> str:

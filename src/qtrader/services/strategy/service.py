@@ -49,6 +49,7 @@ class StrategyService:
         universe: point-in-time membership; every symbol is always a member without one.
         trading_starts_us: instants up to and including this one are warmup.
         seed: what `context.rng` is derived from, with the strategy's id.
+        has_one_interval: every bar of a symbol is of the same interval.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class StrategyService:
         universe: Universe | None = None,
         trading_starts_us: int = -(2**63),
         seed: int = 0,
+        has_one_interval: bool = False,
     ) -> None:
         self.account = account
         self.history = history
         self.trading_starts_us = trading_starts_us
+        self.has_one_interval = has_one_interval
         self.look = look
         self.last_price = last_price
         self._symbols = symbols
@@ -91,6 +94,9 @@ class StrategyService:
         }
         self._symbols_of = dict(symbols_of)
         self.has_slices = any(runner.on_slice is not None for runner in self._runners.values())
+        self._wanted_notices = frozenset[type[BaseEvent]]().union(
+            *(runner.wanted_notices for runner in self._runners.values())
+        )
         #: Whether some strategy waits for a notice; the engine then holds a full instant.
         self.has_notices = False
 
@@ -132,15 +138,18 @@ class StrategyService:
 
     def on_fill(self, fill: FillEvent) -> None:
         """Keep a fill for its strategy until it next looks."""
-        self._keep(fill)
+        if FillEvent in self._wanted_notices:
+            self._keep(fill)
 
     def on_order_update(self, update: OrderUpdateEvent) -> None:
         """Keep an order's step for its strategy until it next looks."""
-        self._keep(update)
+        if OrderUpdateEvent in self._wanted_notices:
+            self._keep(update)
 
     def on_signal_rejected(self, refusal: SignalRejectedEvent) -> None:
         """Keep a refusal for its strategy until it next looks."""
-        self._keep(refusal)
+        if SignalRejectedEvent in self._wanted_notices:
+            self._keep(refusal)
 
     def deliver_notices(self, instant_us: int) -> None:
         """Hand each strategy what happened to its orders, in order; the first thing in a decision phase."""

@@ -17,7 +17,7 @@ from qtrader.events.events import (
     OrderUpdateEvent,
     PriceBarEvent,
 )
-from qtrader.events.identity import Origin, uuid8
+from qtrader.events.identity import Envelope, Origin, uuid8
 from qtrader.events.vocabulary import ActionType, OrderPurpose, OrderType, Side, TimeInForce
 from qtrader.market.instruments import Instrument
 from qtrader.services.execution.service import ExecutionService
@@ -97,11 +97,13 @@ class Exchange:
         }.get(frozenset(prices), OrderType.STOP_LIMIT)
         self.send(
             OrderEvent(
-                event_id=uuid8(order_id),
-                run_id="run",
-                occurred_at=from_epoch_us(closes(0) if at_us is None else at_us),
-                source_service="manager_service",
-                correlation_id=uuid8("signal"),
+                envelope=Envelope.known(
+                    event_id=uuid8(order_id),
+                    run_id="run",
+                    occurred_at=from_epoch_us(closes(0) if at_us is None else at_us),
+                    source_service="manager_service",
+                    correlation_id=uuid8("signal"),
+                ),
                 order_id=order_id,
                 signal_id="signal",
                 strategy_id=strategy,
@@ -165,10 +167,9 @@ class Exchange:
         """Let a corporate action take effect an hour before a day's open."""
         at = from_epoch_us(opens(day) - HOUR)
         action = CorporateActionEvent(
-            event_id=uuid8("action"),
-            run_id="run",
-            occurred_at=at,
-            source_service="data_service",
+            envelope=Envelope.known(
+                event_id=uuid8("action"), run_id="run", occurred_at=at, source_service="data_service"
+            ),
             action_id="action",
             symbol=symbol,
             action_type=action_type,

@@ -3,7 +3,7 @@
 The oracle walks a grid of half ticks: a path starts at the open, moves by single steps, stays within the bar,
 visits its high and its low and ends at its close. It keeps what an order would do along the way and so finds
 the set of all possible outcomes. A result is certain exactly where that set has one member, and where it is
-not, what is booked is one of them.
+not, what is booked is one of them, and the bounds are the prices of the others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strategies_events import PRICES
 
 from qtrader.events.vocabulary import OrderType, Side
 from qtrader.services.execution.matching import (
@@ -25,6 +26,9 @@ from qtrader.services.execution.matching import (
     match_exits,
     match_order,
 )
+
+IF_TOUCHED = {OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED}
+ON_CLOSE = {OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE}
 
 
 class Grid(NamedTuple):
@@ -64,32 +68,37 @@ def reaches_stop(side: Side, price: int, stop: int) -> bool:
     return price >= stop if side is Side.BUY else price <= stop
 
 
+def reaches_touch(side: Side, price: int, trigger: int) -> bool:
+    return price <= trigger if side is Side.BUY else price >= trigger
+
+
 def better(side: Side, price: int, limit: int) -> int:
     """Fill a limit that is passed on the way at the limit, not at the half tick past it."""
     return price if abs(price - limit) > 1 else limit
 
 
-def advance(order: Bracketed, state: Position, price: int) -> Position:
+def advance(order: Bracketed, state: Position, price: int, *, moment: str = "within") -> Position:
     """Show one print to the order and, once it is filled, to its exits: the stop first at one print."""
     if state.exit is not None:
         return state
     entry, triggered = state.entry, state.is_triggered
     if entry is None:
-        if order.order_type is OrderType.MARKET:
+        if order.order_type is OrderType.MARKET or order.order_type.value == f"market_on_{moment}":
             entry = price
-        if order.stop is not None and not triggered and reaches_stop(order.side, price, order.stop):
+        reaches = reaches_touch if order.order_type in IF_TOUCHED else reaches_stop
+        if order.stop is not None and not triggered and reaches(order.side, price, order.stop):
             triggered = True
-            if order.order_type is OrderType.STOP:
+            if order.limit is None:
                 entry = price
-        rests = order.order_type is OrderType.LIMIT or (
-            order.order_type is OrderType.STOP_LIMIT and triggered
+        rests = (
+            order.order_type is OrderType.LIMIT or order.order_type.value == f"limit_on_{moment}" or triggered
         )
         if (
             rests
             and order.limit is not None
             and reaches_limit(order.side, price, order.limit, order.limit_touch)
         ):
-            entry = better(order.side, price, order.limit)
+            entry = price if moment == "close" else better(order.side, price, order.limit)
         if entry is None:
             return Position(triggered)
         # The exits see the price of the entry itself before anything else.
@@ -107,14 +116,15 @@ def exits_see(order: Bracketed, state: Position, price: int) -> Position:
 
 
 def outcomes(order: Bracketed, bar: Grid) -> set[Position]:
-    start = (bar.open, bar.open == bar.high, bar.open == bar.low, advance(order, Position(), bar.open))
+    first = advance(order, Position(), bar.open, moment="open")
+    start = (bar.open, bar.open == bar.high, bar.open == bar.low, first)
     seen: set[Hashable] = {start}
     found: set[Position] = set()
     stack = [start]
     while stack:
         price, was_high, was_low, state = stack.pop()
         if price == bar.close and was_high and was_low:
-            found.add(state)
+            found.add(at_the_end(order, state, price))
         for following in (price - 1, price + 1):
             if bar.low <= following <= bar.high:
                 step = (
@@ -129,21 +139,35 @@ def outcomes(order: Bracketed, bar: Grid) -> set[Position]:
     return found
 
 
+def at_the_end(order: Bracketed, state: Position, price: int) -> Position:
+    """Show the close to an order on close; nothing follows it."""
+    if order.order_type not in ON_CLOSE:
+        return state
+    return advance(order._replace(exit_stop=None, exit_target=None), state, price, moment="close")
+
+
 def two_paths(order: Bracketed, bar: Grid) -> set[Position]:
     """Take only the paths open → high → low → close and open → low → high → close."""
     found = set()
     for corners in ((bar.open, bar.high, bar.low, bar.close), (bar.open, bar.low, bar.high, bar.close)):
-        state = advance(order, Position(), corners[0])
+        state = advance(order, Position(), corners[0], moment="open")
         for left, right in pairwise(corners):
             step = 1 if right > left else -1
             for price in range(left + step, right + step, step) if left != right else ():
                 state = advance(order, state, price)
-        found.add(state)
+        found.add(at_the_end(order, state, bar.close))
     return found
 
 
-def booked(order: Bracketed, bar: Grid) -> tuple[Position, bool]:
-    """Ask the library, in the oracle's words, and whether it is certain."""
+class Booked(NamedTuple):
+    """What the library says, in the oracle's words, and at what other prices the leg may have traded."""
+
+    position: Position
+    is_certain: bool
+    alternatives: frozenset[int | None]
+
+
+def booked(order: Bracketed, bar: Grid) -> Booked:
     prices = BarPrices(*(Decimal(price) for price in bar))
 
     def decimal(price: int | None) -> Decimal | None:
@@ -152,10 +176,15 @@ def booked(order: Bracketed, bar: Grid) -> tuple[Position, bool]:
     terms = OrderTerms(order.side, order.order_type, decimal(order.limit), decimal(order.stop))
     match = match_order(terms, prices, limit_touch=order.limit_touch)
     if match is None:
-        return Position(), True
+        return Booked(Position(), True, frozenset())
     if isinstance(match, TriggerMatch):
-        return Position(is_triggered=True), not match.is_ambiguous
+        assert (match.fill_price is not None) is match.is_ambiguous
+        alternatives = frozenset({whole(match.fill_price)} - {None})
+        return Booked(Position(is_triggered=True), not match.is_ambiguous, alternatives)
     assert isinstance(match, FillMatch)
+    assert not match.is_ambiguous
+    if order.order_type in ON_CLOSE:
+        return Booked(Position(entry=int(match.reference_price)), True, frozenset())
     side = Side.SELL if order.side is Side.BUY else Side.BUY
     exits = match_exits(
         side,
@@ -165,13 +194,20 @@ def booked(order: Bracketed, bar: Grid) -> tuple[Position, bool]:
         prices,
         limit_touch=order.limit_touch,
     )
-    is_certain = not (match.is_ambiguous or exits.is_uncertain)
+    is_certain = not exits.is_uncertain
     left = None
+    bounds = {whole(exits.worst_price), whole(exits.best_price)}
     for name, fill in (("stop", exits.stop), ("target", exits.target)):
         if fill is not None:
             is_certain = is_certain and not fill.is_ambiguous
             left = (name, int(fill.reference_price))
-    return Position(order.stop is not None, int(match.reference_price), left), is_certain
+            bounds |= {whole(fill.worst_price), whole(fill.best_price)}
+    position = Position(order.stop is not None, int(match.reference_price), left)
+    return Booked(position, is_certain, frozenset(bounds - {None}))
+
+
+def whole(price: Decimal | None) -> int | None:
+    return None if price is None else int(price)
 
 
 #: No deadline: how long an example takes says something about the machine only.
@@ -191,9 +227,8 @@ def bars(draw: st.DrawFn) -> Grid:
 
 @st.composite
 def bracketed_orders(draw: st.DrawFn) -> Bracketed:
-    order_type = draw(st.sampled_from(list(OrderType)))
-    has_limit = order_type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-    has_stop = order_type in {OrderType.STOP, OrderType.STOP_LIMIT}
+    order_type = draw(st.sampled_from(sorted(PRICES)))
+    has_limit, has_stop = PRICES[order_type]
     exits = draw(st.tuples(st.none() | EVEN, st.none() | EVEN))
     return Bracketed(
         side=draw(st.sampled_from(list(Side))),
@@ -210,15 +245,36 @@ def bracketed_orders(draw: st.DrawFn) -> Bracketed:
 @given(order=bracketed_orders(), bar=bars())
 def test_certain_is_what_every_path_agrees_on(order: Bracketed, bar: Grid) -> None:
     possible = outcomes(order, bar)
-    result, is_certain = booked(order, bar)
+    result, is_certain, alternatives = booked(order, bar)
     assert result in possible
     assert is_certain == (len(possible) == 1)
+    # What is left open is one leg: the exit of an entry that is certain, or the limit after a trigger.
+    if is_certain:
+        assert not alternatives
+    elif result.entry is None:
+        assert alternatives == {each.entry for each in possible} - {None}
+    else:
+        assert alternatives == {each.exit[1] for each in possible if each.exit}
+        assert {each.entry for each in possible} == {result.entry}
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(order=bracketed_orders(), bar=bars())
+def test_the_worst_is_no_better_and_the_best_no_worse_than_what_is_booked(
+    order: Bracketed, bar: Grid
+) -> None:
+    result, is_certain, alternatives = booked(order, bar)
+    if not is_certain and result.exit is not None:
+        prices = sorted(price for price in alternatives if price is not None)
+        worst = prices[0] if order.side is Side.BUY else prices[-1]
+        assert result.exit == ("stop", worst)
+        assert len(prices) == 2
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(order=bracketed_orders(), bar=bars())
 def test_certain_results_hold_for_high_first_and_for_low_first(order: Bracketed, bar: Grid) -> None:
-    result, is_certain = booked(order, bar)
+    result, is_certain, _ = booked(order, bar)
     if is_certain:
         assert two_paths(order, bar) == {result}
 
@@ -226,7 +282,7 @@ def test_certain_results_hold_for_high_first_and_for_low_first(order: Bracketed,
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(order=bracketed_orders(), bar=bars())
 def test_no_reference_price_lies_outside_the_bar_nor_beyond_a_limit(order: Bracketed, bar: Grid) -> None:
-    result, _ = booked(order, bar)
+    result = booked(order, bar).position
     for price in (result.entry, result.exit[1] if result.exit else None):
         assert price is None or bar.low <= price <= bar.high
     if result.entry is not None and order.limit is not None:

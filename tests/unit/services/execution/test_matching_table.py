@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 import pytest
+from tests.unit.services.execution.matching_tables import MIRRORS, Mirror, fill_text, rows
 
 from qtrader.events.vocabulary import FillBasis, OrderType, Side
 from qtrader.services.execution.matching import (
@@ -20,52 +20,6 @@ from qtrader.services.execution.matching import (
     match_one_of,
     match_order,
 )
-
-TYPES = {
-    "market": OrderType.MARKET,
-    "limit": OrderType.LIMIT,
-    "stop": OrderType.STOP,
-    "stop-limit": OrderType.STOP_LIMIT,
-}
-
-
-class Mirror(NamedTuple):
-    """Read the tables as they stand, or with p → 200 - p and high and low exchanged."""
-
-    is_on: bool
-
-    @property
-    def side(self) -> Side:
-        return Side.SELL if self.is_on else Side.BUY
-
-    @property
-    def other_side(self) -> Side:
-        return Side.BUY if self.is_on else Side.SELL
-
-    def price(self, text: str) -> Decimal | None:
-        if text == "-":
-            return None
-        return 200 - Decimal(text) if self.is_on else Decimal(text)
-
-    def bar(self, text: str) -> BarPrices:
-        opened, high, low, close = (200 - Decimal(x) if self.is_on else Decimal(x) for x in text.split(","))
-        return BarPrices(opened, low, high, close) if self.is_on else BarPrices(opened, high, low, close)
-
-    def terms(self, order: str) -> OrderTerms:
-        """Read `limit 100`, `stop-limit 100/101` (stop/limit), `triggered 100/101`, `market`."""
-        name, _, prices = order.partition(" ")
-        stop = limit = "-"
-        if name in {"stop-limit", "triggered"}:
-            stop, limit = prices.split("/")
-        elif name == "stop":
-            stop = prices
-        elif name == "limit":
-            limit = prices
-        order_type = OrderType.STOP_LIMIT if name == "triggered" else TYPES[name]
-        return OrderTerms(self.side, order_type, self.price(limit), self.price(stop), name == "triggered")
-
-
-MIRRORS = pytest.mark.parametrize("mirror", [Mirror(False), Mirror(True)], ids=["buy", "sell"])
 
 # order | open, high, low, close | result | result with limit_touch (= means the same)
 # A result: nothing, triggered, triggered? (it may have filled), or price and basis.
@@ -225,17 +179,6 @@ ONE_OF = """
 """
 
 
-def rows(table: str, columns: int) -> list[tuple[str, ...]]:
-    split = [tuple(cell.strip() for cell in line.split("|")) for line in table.strip().splitlines()]
-    assert all(len(row) == columns for row in split)
-    return split
-
-
-def fill_text(mirror: Mirror, fill: FillMatch) -> str:
-    price = 200 - fill.reference_price if mirror.is_on else fill.reference_price
-    return f"{price.normalize():f} {fill.basis.value}"
-
-
 def exit_text(mirror: Mirror, exits: ExitMatch) -> str:
     fill = exits.stop or exits.target
     if fill is None:
@@ -348,7 +291,3 @@ def test_an_order_without_its_price_is_refused() -> None:
     bar = BarPrices(Decimal(100), Decimal(104), Decimal(94), Decimal(100))
     with pytest.raises(ValueError, match="limit order without a price"):
         match_order(OrderTerms(Side.BUY, OrderType.LIMIT), bar)
-
-
-def test_the_tables_are_as_large_as_promised() -> None:
-    assert len(rows(SINGLE, 4)) + len(rows(BRACKETS, 5)) + len(rows(RESTING, 3)) + len(rows(ONE_OF, 4)) >= 100

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from qtrader.clock import from_epoch_us
 from qtrader.events.events import OrderEvent
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
 from qtrader.market.instruments import Instrument
 from qtrader.services.execution.adjustments import dividend_terms, split_terms
@@ -23,8 +24,7 @@ FINAL = {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderSt
 
 def working(quantity: str = "100") -> WorkingOrder:
     event = OrderEvent(
-        event_id="e",
-        occurred_at=from_epoch_us(0),
+        envelope=Envelope.known(event_id="e", occurred_at=from_epoch_us(0)),
         order_id="s/open",
         signal_id="s",
         strategy_id="sma",
@@ -62,7 +62,7 @@ def test_final_states_lead_nowhere_and_all_others_can_end() -> None:
 def test_fills_add_up_to_the_order_and_no_further() -> None:
     order = working("100")
     order.transition(OrderStatus.ACCEPTED)
-    order.apply_fill(Decimal(30), Decimal("10.00"), Decimal("0.5"))
+    order.apply_fill(Decimal(30), Decimal("300.00"), Decimal("0.5"))
     assert (order.status, order.leaves_quantity, order.average_price) == (
         OrderStatus.PARTIALLY_FILLED,
         Decimal(70),
@@ -72,7 +72,7 @@ def test_fills_add_up_to_the_order_and_no_further() -> None:
         order.apply_fill(Decimal(71), Decimal(10), Decimal(0))
     with pytest.raises(OrderLifeError, match="cannot fill 0"):
         order.apply_fill(Decimal(0), Decimal(10), Decimal(0))
-    order.apply_fill(Decimal(70), Decimal("10.01"), Decimal("0.7"))
+    order.apply_fill(Decimal(70), Decimal("700.70"), Decimal("0.7"))
     # (30 x 10.00 + 70 x 10.01) / 100
     assert (order.status, order.leaves_quantity, order.average_price) == (
         OrderStatus.FILLED,

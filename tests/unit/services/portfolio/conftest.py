@@ -78,8 +78,7 @@ class Desk:
 
     def envelope(self) -> dict[str, Any]:
         self.now += timedelta(minutes=1)
-        self.outside.begin(f"cause-{next(self.numbers)}", None, self.now)
-        return self.outside.stamp()
+        return {"envelope": self.outside.effect_of_id(f"cause-{next(self.numbers)}", None, self.now)}
 
     def fill(
         self, side: Side, quantity: str, price: str, commission: str = "0", **more: Any

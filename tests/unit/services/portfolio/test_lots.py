@@ -7,6 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qtrader.services.portfolio.lot_tracker import LotTracker
 
@@ -182,3 +184,38 @@ def test_average_price_is_cost_per_unit_on_both_sides() -> None:
     assert tracker.lots("alpha", "AAPL")[0].average_price == 10
     tracker, _ = run(["-8 @ 10"])
     assert tracker.lots("alpha", "AAPL")[0].average_price == 10
+
+
+quantities = st.one_of(st.integers(1, 400), st.decimals(D("0.00000001"), D(300), places=8)).map(D)
+prices = st.decimals(D("0.0001"), D(500), places=4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    quantity=quantities,
+    bought_at=prices,
+    sold_at=prices,
+    more=quantities,
+    is_long=st.booleans(),
+    scale=st.sampled_from([0, 2, 8]),
+)
+def test_the_only_lot_closed_whole_leaves_as_it_would_in_a_trade_through_zero(
+    *, quantity: Decimal, bought_at: Decimal, sold_at: Decimal, more: Decimal, is_long: bool, scale: int
+) -> None:
+    sign = 1 if is_long else -1
+    closed = []
+    for beyond in (D(0), more):
+        tracker = LotTracker(scale)
+        tracker.trade("alpha", "AAPL", sign * quantity, bought_at, trade_id="1", at=START)
+        closing = -sign * (quantity + beyond)
+        closed.append(tracker.trade("alpha", "AAPL", closing, sold_at, trade_id="2", at=START).closed)
+        assert tracker.quantity("alpha", "AAPL") == -sign * beyond
+        assert tracker.holders("AAPL") == (["alpha"] if beyond else [])
+    assert closed[0] == closed[1]
+    (piece,) = closed[0]
+    unit = D(1).scaleb(-scale)
+    assert (piece.quantity, piece.cost, piece.proceeds) == (
+        sign * quantity,
+        (sign * quantity * bought_at).quantize(unit),
+        (sign * quantity * sold_at).quantize(unit),
+    )

@@ -12,6 +12,7 @@ from tests.factories_run import RunBuilder, tape_of
 from qtrader.clock import to_epoch_us
 from qtrader.errors import DataError
 from qtrader.events.events import LedgerEntryEvent, Posting
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import LedgerKind
 from qtrader.market.tape_build import SymbolColumns, build_tape
 from qtrader.services.reporting.equity import (
@@ -95,8 +96,7 @@ def test_money_paid_in_later_is_a_flow_and_no_gain() -> None:
     builder = RunBuilder({"AAPL": [100.0, 100.0]}, initial=1000)
     builder.idle(1).next_day()
     deposit = LedgerEntryEvent(
-        event_id="deposit",
-        occurred_at=builder.closed_at,
+        envelope=Envelope.known(event_id="deposit", occurred_at=builder.closed_at),
         entry_id="deposit-2",
         kind=LedgerKind.DEPOSIT,
         description="deposit",

@@ -12,6 +12,7 @@ from tests.factories_run import RunBuilder
 
 from qtrader.errors import AccountingError
 from qtrader.events.events import FillEvent, LedgerEntryEvent, Posting
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import FillBasis, LedgerKind, OrderPurpose, Side
 from qtrader.services.account import COMMISSION, DIVIDEND_INCOME, REALIZED_GAIN
 from qtrader.services.reporting.trades import Trade, trades_from
@@ -261,8 +262,7 @@ def test_hand_written_postings_without_a_portfolio() -> None:
 
     def fill(number: int, side: Side, price: str) -> FillEvent:
         return FillEvent(
-            event_id=f"fill-{number}",
-            occurred_at=at,
+            envelope=Envelope.known(event_id=f"fill-{number}", occurred_at=at),
             fill_id=f"f{number}",
             order_id=f"o{number}",
             signal_id=f"s{number}",
@@ -282,8 +282,7 @@ def test_hand_written_postings_without_a_portfolio() -> None:
 
     def entry(number: int, *postings: Posting) -> LedgerEntryEvent:
         return LedgerEntryEvent(
-            causation_id=f"fill-{number}",
-            occurred_at=at,
+            envelope=Envelope.known(causation_id=f"fill-{number}", occurred_at=at),
             entry_id=f"f{number}/ledger",
             kind=LedgerKind.FILL,
             description="x",

@@ -14,7 +14,7 @@ from tests.unit.services.strategy.stage import Play, Stage
 
 from qtrader.errors import StrategyError
 from qtrader.events.events import SignalEvent
-from qtrader.events.identity import event_id
+from qtrader.events.identity import Envelope, event_id
 from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
 from qtrader.market.universe import Membership, Universe
 
@@ -282,12 +282,14 @@ class TestSignals:
         ).event_id
         own_id = event_id(RUN_ID, bar_id, "strategy:sma", at(2), 0)
         assert signal == SignalEvent(
-            event_id=own_id,
-            run_id=RUN_ID,
-            occurred_at=at(2),
-            source_service="strategy_service",
-            correlation_id=own_id,
-            causation_id=bar_id,
+            envelope=Envelope.known(
+                event_id=own_id,
+                run_id=RUN_ID,
+                occurred_at=at(2),
+                source_service="strategy_service",
+                correlation_id=own_id,
+                causation_id=bar_id,
+            ),
             signal_id="sma:AAPL:20240102T210000Z:0",
             strategy_id="sma",
             symbol="AAPL",

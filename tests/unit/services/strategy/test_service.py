@@ -9,6 +9,7 @@ from tests.factories import at, at_us, fill_event, order_update, refusal, signal
 from tests.unit.services.strategy.stage import Play, Stage
 
 from qtrader.errors import HandlerError
+from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import OrderStatus
 from qtrader.services.strategy.protocol import Strategy
 
@@ -288,5 +289,5 @@ def _order() -> Any:
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.GTC,
         purpose=OrderPurpose.OPEN,
-        occurred_at=at(1),
+        envelope=Envelope.known(occurred_at=at(1)),
     )
