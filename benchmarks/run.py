@@ -98,6 +98,12 @@ def bench_start_up(rounds: int) -> None:
     print(f"  qtrader --help / import numpy {ratio(found, 'help', 'numpy'):.2f} (goal 2.5)")
 
 
+def bench_orders() -> None:
+    """Compare a bar's cost with few and many orders at rest."""
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-m", "benchmarks.orders"], cwd=ROOT, check=True)
+
+
 def main() -> None:
     """Run all, or with `--quick` a tenth of it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -108,6 +114,7 @@ def main() -> None:
     rounds = 1 if chosen.quick else chosen.rounds
     bench_engine(100_000 if chosen.quick else 1_000_000, rounds)
     bench_width(rounds)
+    bench_orders()
     bench_start_up(max(rounds, 7))
 
 

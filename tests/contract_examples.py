@@ -21,7 +21,10 @@ from qtrader.events.events import (
     CorporateActionEvent,
     FillEvent,
     LedgerEntryEvent,
+    OrderCancelEvent,
     OrderEvent,
+    OrderModifyEvent,
+    OrderRequestRejectedEvent,
     OrderUpdateEvent,
     PositionState,
     Posting,
@@ -66,6 +69,7 @@ def story() -> tuple[ValidatedEvent, ...]:
     signal = _signal(bar)
     order = _order(signal)
     fill = _fill(order)
+    modify, cancel = _requests()
     trigger = ValuationTriggerEvent(
         **_effect("data_service", None, datetime(2012, 8, 9, tzinfo=UTC)),
         session=date(2012, 8, 8),
@@ -80,6 +84,9 @@ def story() -> tuple[ValidatedEvent, ...]:
         fill,
         _ledger_entry(fill),
         _rejection(),
+        modify,
+        cancel,
+        _request_rejection(cancel),
         trigger,
         _books(trigger),
         _dividend(),
@@ -236,6 +243,36 @@ def _rejection() -> SignalRejectedEvent:
         purpose=OrderPurpose.OPEN,
         reason="already_open",
         message="sma already holds 100 AAPL, and its policy does not scale in",
+    )
+
+
+def _requests() -> tuple[OrderModifyEvent, OrderCancelEvent]:
+    """Ask twice for what comes too late: the order has filled at the open."""
+    bar = _bar(8, 619.39, 623.88, 617.1, 619.86, 8_739_500.0)
+    request: dict[str, Any] = {"order_id": _ORDER_ID, "strategy_id": "sma"}
+    modify = OrderModifyEvent(
+        **_effect("strategy_service", bar),
+        **request,
+        request_id=f"{_ORDER_ID}/modify:20120808T200000Z:0",
+        quantity=Decimal(50),
+        reason="half of it is enough",
+    )
+    cancel = OrderCancelEvent(
+        **_effect("strategy_service", bar),
+        **request,
+        request_id=f"{_ORDER_ID}/cancel:20120808T200000Z:1",
+    )
+    return modify, cancel
+
+
+def _request_rejection(request: OrderCancelEvent) -> OrderRequestRejectedEvent:
+    return OrderRequestRejectedEvent(
+        **_effect("execution_service", request),
+        request_id=request.request_id,
+        order_id=request.order_id,
+        strategy_id="sma",
+        reason="order_done",
+        message=f"order {_ORDER_ID} is filled already",
     )
 
 

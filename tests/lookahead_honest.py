@@ -99,6 +99,33 @@ class StopOrders(Strategy):
             context.emit_signal(bar.symbol, "open_short", time_in_force="day", **wish)
 
 
+class Tended(Strategy):
+    """Move what rests, give it up now and then, and answer fills with requests, to the very end."""
+
+    def on_start(self, context: Context) -> None:
+        self.count = 0
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        self.count += 1
+        for order in context.orders:
+            if order.is_entry and self.count % 5 == 0:
+                context.cancel(order)
+            elif order.is_entry:
+                context.modify(order, limit_price=bar.close * 0.99)
+            elif order.purpose == "stop_loss":
+                context.modify(order, stop_price=bar.low * 0.97)
+        if not context.orders and not context.position(bar.symbol):
+            limit = {"order_type": "limit", "limit_price": bar.close * 0.985, "stop_loss": bar.close * 0.9}
+            context.emit_signal(
+                bar.symbol, "open_long", take_profit=[bar.close * 1.02, bar.close * 1.05], **limit
+            )
+
+    def on_fill(self, fill: FillEvent, context: Context) -> None:
+        for order in context.orders:
+            context.modify(order, limit_price=fill.price * 2)
+        context.cancel("nobody's")
+
+
 class OldPricesFromAFrame(Trader):
     """Use a frame of its own up to the present day only."""
 
@@ -178,6 +205,8 @@ def honest() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     yield "slices", lambda: {**all_symbols, "strategy": Strongest}
     yield "replies to notices", lambda: {**one, "strategy": Replies}
     yield "stop orders", lambda: {**one, "strategy": StopOrders, "valuation_calendar": "XNYS"}
+    yield "cancels and changes", lambda: {**one, "strategy": Tended, "market_fill": "same_close"}
+    yield "cancels and changes at the open", lambda: {**one, "strategy": Tended}
     yield "warmup", lambda: {**one, "strategy": Momentum, "warmup_bars": 30}
     yield (
         "a universe",

@@ -8,7 +8,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
+from qtrader.events.events import (
+    FillEvent,
+    OrderRequestRejectedEvent,
+    OrderUpdateEvent,
+    PriceBarEvent,
+    SignalRejectedEvent,
+)
 from qtrader.services.strategy.context import Context
 from qtrader.services.strategy.protocol import Strategy
 
@@ -112,6 +118,41 @@ class Rotation(Strategy):
 
     def on_order(self, update: OrderUpdateEvent, context: Context) -> None:
         context.log("order", status=update.status, seen=_seen(context, update.symbol))
+
+
+class Tending(Strategy):
+    """Keep a limit below the market, raise stops, give up what rests too long, and ask for nonsense."""
+
+    patience: int = 3
+
+    def on_start(self, context: Context) -> None:
+        self._bars = 0
+
+    def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
+        self._bars += 1
+        own = [order for order in context.orders if order.symbol == bar.symbol]
+        context.log("orders", seen=repr(context.orders))
+        for order in own:
+            if order.purpose == "stop_loss" and bar.close * 0.95 > float(order.stop_price or 0):
+                context.modify(order, stop_price=round(bar.close * 0.95, 2), reason=f"raised for {bar.close}")
+            if order.is_entry and (bar.closed_at - order.ordered_at).days > self.patience:
+                context.cancel(order, reason=f"{order.leaves_quantity} left at {order.limit_price}")
+        if not own and not context.position(bar.symbol) and not context.is_warmup:
+            context.emit_signal(
+                bar.symbol,
+                "open_long",
+                quantity=30,
+                order_type="limit",
+                limit_price=round(bar.close * 0.985, 2),
+                stop_loss=round(bar.close * 0.9, 2),
+                take_profit=[(round(bar.close * 1.05, 2), "0.4"), (round(bar.close * 1.1, 2), "0.6")],
+            )
+        if self._bars % 29 == 0:
+            context.cancel("nobody's")
+            context.modify(f"tending:{bar.symbol}:0/open", quantity=1)
+
+    def on_request_refusal(self, refusal: OrderRequestRejectedEvent, context: Context) -> None:
+        context.log("refused", reason=refusal.reason, text=refusal.message, seen=repr(context.orders))
 
 
 class Failing(Strategy):

@@ -22,7 +22,10 @@ from qtrader.events.events import (
     CorporateActionEvent,
     FillEvent,
     LedgerEntryEvent,
+    OrderCancelEvent,
     OrderEvent,
+    OrderModifyEvent,
+    OrderRequestRejectedEvent,
     OrderUpdateEvent,
     PositionState,
     Posting,
@@ -33,6 +36,7 @@ from qtrader.events.events import (
     SignalRejectedEvent,
     Sizing,
     SizingInput,
+    Target,
     ValuationTriggerEvent,
 )
 from qtrader.events.identity import Envelope, uuid8
@@ -166,6 +170,10 @@ PRICES: dict[OrderType, tuple[bool, bool]] = {
 }
 
 
+#: What a modification may change; it changes one of them at least.
+TERMS = ("quantity", "limit_price", "stop_price")
+
+
 def _bar(
     opened_at_us: int, length_us: int, numbers: list[float], volume: float, rest: tuple[str, str, float, str]
 ) -> PriceBarEvent:
@@ -293,7 +301,11 @@ _signal_fields: dict[str, Any] = {
     "stop_loss": _optional(positive_decimals),
     "take_profit": _optional(positive_decimals),
     "reason": _optional(texts),
+    "targets": _tuples(st.builds(Target, positive_decimals, positive_fractions)),
+    "oco_group": _optional(texts),
 }
+
+_request_fields: dict[str, Any] = {"request_id": texts, "order_id": texts, "strategy_id": texts}
 
 _fill_fields: dict[str, Any] = {
     "fill_id": texts,
@@ -321,6 +333,19 @@ _STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         SignalEvent, quantity=_optional(positive_decimals), fraction=st.none(), **_signal_fields
     )
     | _priced(SignalEvent, quantity=st.none(), fraction=positive_fractions, **_signal_fields),
+    OrderCancelEvent: _decision(OrderCancelEvent, **_request_fields, reason=_optional(texts)),
+    OrderModifyEvent: st.one_of(
+        _decision(
+            OrderModifyEvent,
+            **_request_fields,
+            **{each: positive_decimals if each == name else _optional(positive_decimals) for each in TERMS},
+            reason=_optional(texts),
+        )
+        for name in TERMS
+    ),
+    OrderRequestRejectedEvent: _decision(
+        OrderRequestRejectedEvent, **_request_fields, reason=texts, message=texts
+    ),
     RiskDecisionEvent: st.sampled_from(Verdict).flatmap(_risk_decision),
     SignalRejectedEvent: _decision(
         SignalRejectedEvent,

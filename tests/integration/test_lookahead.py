@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.lookahead_honest import Breakout, Dice, Replies, StopOrders, Strongest, honest, mixed
+from tests.lookahead_honest import Breakout, Dice, Replies, StopOrders, Strongest, Tended, honest, mixed
 from tests.lookahead_peeks import (
     END,
     KnowsTheLastBar,
@@ -98,7 +98,7 @@ def subject(strategies: Any) -> Subject:
     return Subject(config, mixed(), specs_of(strategies))
 
 
-@pytest.mark.parametrize("strategy", [Breakout, Dice, Replies, StopOrders, Strongest])
+@pytest.mark.parametrize("strategy", [Breakout, Dice, Replies, StopOrders, Strongest, Tended])
 def test_honest_over_days_and_hours_of_three_exchanges_a_universe_and_actions(strategy: type) -> None:
     report = check(subject(strategy), instants=5)
     assert report.is_honest, report.text

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.engine_inputs import closes, daily, dividend, hourly, inputs_of, session, split
 from tests.engine_inputs import log as log_of
-from tests.remote_traders import Failing, NeedsTable, Printing, Rotation, Swing
+from tests.remote_traders import Failing, NeedsTable, Printing, Rotation, Swing, Tending
 
 import qtrader as qt
 from qtrader.contracts import registry
@@ -24,7 +24,13 @@ from qtrader.engine.inputs import Inputs, load_frame_inputs
 from qtrader.engine.results import Results
 from qtrader.errors import ConfigError, HandlerError, QTraderError
 from qtrader.events import codec
-from qtrader.events.events import OrderUpdateEvent, PriceBarEvent, SignalEvent
+from qtrader.events.events import (
+    OrderCancelEvent,
+    OrderModifyEvent,
+    OrderUpdateEvent,
+    PriceBarEvent,
+    SignalEvent,
+)
 from qtrader.market.universe import Membership, Universe
 from qtrader.services.strategy.protocol import StrategySpec
 from qtrader.services.strategy.remote import RemoteStrategies
@@ -33,6 +39,7 @@ from qtrader.services.strategy.worker import ABANDONED
 
 _WORKER = (sys.executable, "-P", "-m", "qtrader.services.strategy.worker")
 _BOTH = (StrategySpec(Swing), StrategySpec(Rotation, parameters={"every": 7}))
+_ALL = (*_BOTH, StrategySpec(Tending))
 
 
 def _sample(**settings: Any) -> tuple[Any, Inputs]:
@@ -62,15 +69,16 @@ def _lines(file: Path) -> list[bytes]:
 def test_two_processes_give_the_log_of_one_and_the_pipe_carries_only_contract_json(tmp_path: Path) -> None:
     # Apple's split of 2005, Microsoft's special dividend of 2004, warmup, costs: nothing is zero.
     config, inputs = _sample(slippage_bps=3, warmup_bars=30)
-    near = BacktestEngine(config, inputs, _BOTH).run()
+    near = BacktestEngine(config, inputs, _ALL).run()
     # What goes in and what comes out is written down on the way.
     recorded = ("sh", "-c", f'tee "{tmp_path}/in" | "$@" | tee "{tmp_path}/out"', "sh", *_WORKER)
-    far = BacktestEngine(config, inputs, _BOTH, remote=partial(RemoteStrategies, command=recorded)).run()
+    far = BacktestEngine(config, inputs, _ALL, remote=partial(RemoteStrategies, command=recorded)).run()
     _check_same(near, far)
 
     decided = [event for _, event in near.events() if not isinstance(event, PriceBarEvent)]
     known = {event.event_type for event in decided}
     assert known >= {"corporate_action", "signal_rejected", "order_update", "fill", "ledger_entry", "signal"}
+    assert known >= {"order_cancel", "order_modify", "order_request_rejected"}
     assert {"start", "fill", "order", "refusal", "stop"} <= set(near.log["message"])
     assert {"AAPL", "IBM", "MSFT"} == set(near.fills["symbol"])
 
@@ -78,9 +86,11 @@ def test_two_processes_give_the_log_of_one_and_the_pipe_carries_only_contract_js
     for event, line in zip(sent + answered, _lines(tmp_path / "in") + _lines(tmp_path / "out"), strict=True):
         registry.check(registry.ENVELOPE, codec.document(event))
         assert codec.encode(event) == line
-    signals = [event for event in decided if isinstance(event, SignalEvent)]
-    assert answered == signals
-    assert len(signals) > 100
+    wishes = [event for event in decided if event.source_service == "strategy_service"]
+    assert answered == wishes
+    assert sum(isinstance(event, SignalEvent) for event in wishes) > 100
+    assert sum(isinstance(event, OrderCancelEvent) for event in wishes) > 20
+    assert sum(isinstance(event, OrderModifyEvent) for event in wishes) > 20
     assert [event for event in sent if isinstance(event, PriceBarEvent)] == [
         event for _, event in near.events() if isinstance(event, PriceBarEvent)
     ]
@@ -114,8 +124,8 @@ def test_intervals_exchanges_a_universe_and_splits_on_one_tape(market_fill: str)
     )
     overrides = {"valuation_calendar": "XNYS", "market_fill": market_fill, "dividends": "reinvest"}
     config = apply_overrides(default_run_config(), overrides)
-    near = BacktestEngine(config, inputs, _BOTH).run()
-    far = BacktestEngine(config, inputs, _BOTH, remote=RemoteStrategies).run()
+    near = BacktestEngine(config, inputs, _ALL).run()
+    far = BacktestEngine(config, inputs, _ALL, remote=RemoteStrategies).run()
     _check_same(near, far)
     assert len(near.fills) > 20
 

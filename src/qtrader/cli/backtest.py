@@ -30,8 +30,15 @@ def backtest(
             help="Change a value: initial_cash=50000, strategies.0.parameters.fast=10. Repeatable.",
         ),
     ] = None,
+    *,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Show the summary and write nothing.")
+    ] = False,
+    bounds: Annotated[
+        bool,
+        typer.Option(
+            "--bounds", help="Show what the final equity would be if every fill in doubt went worst, or best."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the report's path only.")] = False,
 ) -> None:
@@ -52,6 +59,8 @@ def backtest(
     if not quiet:
         _print_speed(results)
         print_summary(results)
+        if bounds:
+            typer.echo(str(results.bounds()))
     if no_report:
         return
     saved = save_run(results, output or resolved.reporting.directory)

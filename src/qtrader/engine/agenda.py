@@ -211,9 +211,13 @@ def first_row_for(tape: Tape, order: RestingOrder, from_row: int) -> int:
         return len(tape)
     if order.reach_down == inf or order.reach_up == -inf:
         return int(rows[start])
-    if order.reach_down == -inf:
-        return _first_reaching(tape.high, rows, start, order.reach_up, is_above=True, none=len(tape))
-    return _first_reaching(tape.low, rows, start, order.reach_down, is_above=False, none=len(tape))
+    first = len(tape)
+    if order.reach_down != -inf:
+        first = _first_reaching(tape.low, rows, start, order.reach_down, is_above=False, none=first)
+    if order.reach_up != inf:
+        rising = _first_reaching(tape.high, rows, start, order.reach_up, is_above=True, none=first)
+        first = min(first, rising)
+    return first
 
 
 def _first_reaching(

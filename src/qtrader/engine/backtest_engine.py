@@ -243,6 +243,7 @@ class BacktestEngine:
         house.bus.store.rows = self._loop.row
         # What a strategy still wants when it hears of the last fills is refused with a reason, not lost.
         house.manager.end_trading()
+        house.execution.requests.end_trading()
         house.strategies.on_stop(self._loop.instant_us)
         house.bus.drain()
         house.portfolio.check(

@@ -10,6 +10,7 @@ from qtrader.errors import ConfigError
 from qtrader.money import ZERO
 from qtrader.services.data.source import shown_path
 from qtrader.services.execution.commission_settings import NoCommission
+from qtrader.services.execution.fill_model_settings import CustomFillModel
 from qtrader.services.execution.slippage_settings import FixedBpsSlippage, NoSlippage
 from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
 from qtrader.version import __version__
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qtrader.engine.inputs import Inputs
     from qtrader.engine.wiring import House
     from qtrader.services.data.report import LoadReport
+    from qtrader.services.execution.settings import ExecutionSettings
     from qtrader.services.execution.slippage_settings import SlippageSettings
 
 _FILL_CONVENTIONS = {
@@ -129,9 +131,31 @@ def _slippage_convention(slippage: SlippageSettings) -> str:
     return f"Slippage on market and stop orders is by the model {model}; limits have none."
 
 
+def _fill_conventions(execution: ExecutionSettings) -> list[str]:
+    model = execution.fill_model
+    if isinstance(model, CustomFillModel):
+        told = [f"Orders fill as the model {model.model} says."]
+    else:
+        touches = execution.limit_touch or model.default == "touch"
+        limit = "touched" if touches else "traded through"
+        stops = "stops when it is touched, at the open where it gaps"
+        told = [f"Limit orders fill when the limit is {limit}; {stops}."]
+        if model.default == "mid":
+            told.append("Market orders fill at the middle of the bar's range (fill model mid).")
+        told += [f"{symbol} fills by the model {name}." for symbol, name in sorted(model.symbols.items())]
+    if execution.participation_percent is not None:
+        told.append(
+            f"All orders together take at most {execution.participation_percent:f} % of a bar's volume."
+        )
+    latency = execution.latency
+    if latency is not None:
+        on_its_way = f"{latency.bars} bars" if latency.bars is not None else f"{latency.milliseconds} ms"
+        told.append(f"Orders reach the market {on_its_way} after their acceptance.")
+    return told
+
+
 def _conventions(config: RunConfig) -> tuple[str, ...]:
     execution, portfolio, run = config.execution, config.portfolio, config.run
-    limit = "touched" if execution.limit_touch else "traded through"
     dividends = (
         "paid in cash"
         if portfolio.dividends == "cash"
@@ -139,7 +163,7 @@ def _conventions(config: RunConfig) -> tuple[str, ...]:
     )
     return (
         _FILL_CONVENTIONS[execution.market_fill],
-        f"Limit orders fill when the limit is {limit}; stops when it is touched, at the open where it gaps.",
+        *_fill_conventions(execution),
         _slippage_convention(execution.slippage),
         f"Dividends are {dividends}; holders at the ex date's open are entitled.",
         f"Orders, fills and marks are in raw prices; signal prices are: {run.signal_prices}, point in time.",

@@ -15,6 +15,7 @@ from qtrader.events.base import BaseEvent
 from qtrader.events.events import (
     FillEvent,
     OrderEvent,
+    OrderRequestRejectedEvent,
     OrderUpdateEvent,
     RiskDecisionEvent,
     SignalEvent,
@@ -48,15 +49,19 @@ class OrderLife:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A signal's leg, or an order, that was refused; `stage` says by whom: manager, risk or execution."""
+    """A signal's leg, an order, or a request to cancel or modify one, that was refused.
+
+    `stage` says by whom: manager, risk or execution; of a request it is `request`. A request that names no
+    order of the run belongs to no signal.
+    """
 
     occurred_at: datetime
     stage: str
-    signal_id: str
+    signal_id: str | None
     order_id: str | None
     strategy_id: str
-    symbol: str
-    purpose: str
+    symbol: str | None
+    purpose: str | None
     reason: str
     message: str
     remedy: str | None
@@ -77,7 +82,7 @@ def order_lives(events: Iterable[BaseEvent]) -> tuple[OrderLife, ...]:
 
 
 def refusals_of(events: Iterable[BaseEvent]) -> tuple[Refused, ...]:
-    """Find every refusal: signals that the manager or risk refused, orders that execution rejected."""
+    """Find every refusal: of signals by the manager or risk, of orders and requests by execution."""
     found: list[Refused] = []
     decisions: dict[str, RiskDecisionEvent] = {}
     orders: dict[str, OrderEvent] = {}
@@ -90,6 +95,8 @@ def refusals_of(events: Iterable[BaseEvent]) -> tuple[Refused, ...]:
             found.append(_refused_signal(event, decisions.get(event.decision_id or "")))
         elif type(event) is OrderUpdateEvent and event.status is OrderStatus.REJECTED:
             found.append(_refused_order(event, orders[event.order_id]))
+        elif type(event) is OrderRequestRejectedEvent:
+            found.append(_refused_request(event, orders.get(event.order_id)))
     return tuple(found)
 
 
@@ -122,6 +129,22 @@ def _refused_order(update: OrderUpdateEvent, order: OrderEvent) -> Refused:
         message=update.message,
         remedy=None,
         requested_quantity=order.quantity,
+    )
+
+
+def _refused_request(event: OrderRequestRejectedEvent, order: OrderEvent | None) -> Refused:
+    return Refused(
+        occurred_at=event.occurred_at,
+        stage="request",
+        signal_id=None if order is None else order.signal_id,
+        order_id=event.order_id,
+        strategy_id=event.strategy_id,
+        symbol=None if order is None else order.symbol,
+        purpose=None if order is None else order.purpose.value,
+        reason=event.reason,
+        message=event.message,
+        remedy=None,
+        requested_quantity=None,
     )
 
 
@@ -214,9 +237,9 @@ def signals_frame(
     other refused; reason and message are the first refusal's.
     """
     ordered = {life.order.signal_id for life in lives}
-    refused: dict[str, Refused] = {}
+    refused: dict[str | None, Refused] = {}
     for refusal in refusals:
-        if refusal.stage != "execution":
+        if refusal.stage in {"manager", "risk"}:
             refused.setdefault(refusal.signal_id, refusal)
 
     def outcome(signal: SignalEvent) -> str | None:

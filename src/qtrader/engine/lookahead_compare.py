@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events import codec
-from qtrader.events.events import CorporateActionEvent, SignalRejectedEvent
+from qtrader.events.events import (
+    CorporateActionEvent,
+    OrderRequestRejectedEvent,
+    SignalRejectedEvent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,9 +27,11 @@ if TYPE_CHECKING:
 #: Who publishes what strategies decide.
 _DECIDES: Final = "strategy_service"
 #: What is said of a decision anyway, or follows from the rest.
-_UNTOLD: Final = frozenset({"signal_id", "strategy_id", "symbol"})
+_UNTOLD: Final = frozenset({"signal_id", "request_id", "strategy_id", "symbol"})
 #: What goes without saying.
-_PLAIN: Final = {"order_type": "market", "time_in_force": "gtc"}
+_PLAIN: Final = {"order_type": "market", "time_in_force": "gtc", "targets": []}
+#: How a request is told from a signal, which says its intention.
+_REQUESTS: Final = {"order_cancel": ["cancel"], "order_modify": ["modify"]}
 
 Key = tuple[int, str, str]
 
@@ -94,7 +100,7 @@ def compare(
 def describe(event: ValidatedEvent) -> str:
     """Say in a line what an event says."""
     payload = codec.document(event)["payload"]
-    told = [
+    told = _REQUESTS.get(event.event_type, []) + [
         _value(name, value)
         for name, value in payload.items()
         if value is not None and name not in _UNTOLD and _PLAIN.get(name) != value
@@ -123,13 +129,17 @@ def _before_next_bar(events: list[ValidatedEvent], until_us: int) -> list[Valida
 def _without_end(events: list[ValidatedEvent]) -> list[ValidatedEvent]:
     """Leave out what was still wanted after the last bar, and refused because the run had ended."""
     refused = {
-        event.signal_id
+        _wish_of(event)
         for event in events
-        if isinstance(event, SignalRejectedEvent) and event.reason == "run_ended"
+        if isinstance(event, SignalRejectedEvent | OrderRequestRejectedEvent) and event.reason == "run_ended"
     }
-    return (
-        [event for event in events if getattr(event, "signal_id", None) not in refused] if refused else events
-    )
+    return [event for event in events if _wish_of(event) not in refused] if refused else events
+
+
+def _wish_of(event: ValidatedEvent) -> str | None:
+    """Return the signal or request that an event states or answers."""
+    request_id: str | None = getattr(event, "request_id", None)
+    return getattr(event, "signal_id", None) if request_id is None else request_id
 
 
 def _key(event: ValidatedEvent) -> Key:

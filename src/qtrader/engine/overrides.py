@@ -105,8 +105,13 @@ def _gives_slippage_bps(name: str, value: Any) -> bool:
 
 
 def _keep_objects(document: dict[str, Any], execution: ExecutionSettings) -> None:
-    """Put back the objects that were handed over for custom cost models, which the document only names."""
-    for name, settings in (("commission", execution.commission), ("slippage", execution.slippage)):
+    """Put back the objects that were handed over for custom models, which the document only names."""
+    models = (
+        ("commission", execution.commission),
+        ("slippage", execution.slippage),
+        ("fill_model", execution.fill_model),
+    )
+    for name, settings in models:
         if settings.type == "custom":
             document[name]["model"] = settings.model
 

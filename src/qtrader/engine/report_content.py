@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qtrader.clock import to_epoch_us
+from qtrader.engine.bounds_view import doubt_section
 from qtrader.engine.equity_frame import benchmark_of, drawdown_of
 from qtrader.engine.fingerprints import configuration_hash
 from qtrader.engine.results_frames import days_held, signal_reasons
@@ -82,6 +83,7 @@ def report_content(results: Results) -> ReportContent:
         costs=_costs(results, fills),
         provenance=_provenance(results),
         configuration=configuration_yaml(run.config),
+        doubts=doubt_section(results.bounds()),
     )
 
 

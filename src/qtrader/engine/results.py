@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from qtrader.engine.bounds import RunBounds
     from qtrader.engine.decision_frames import OrderLife, Refused
     from qtrader.engine.summary_view import Plot
     from qtrader.events.base import ValidatedEvent
@@ -266,6 +267,16 @@ class Results:
     def ended_at(self) -> str:
         """The instant of the last valuation in ISO 8601, or of the starting capital."""
         return from_epoch_us(int(self.account.valued_at_us[-1])).isoformat()
+
+    def bounds(self) -> RunBounds:
+        """Return what the run would have ended with had every fill in doubt gone worst, and gone best."""
+        return self._bounds
+
+    @cached_property
+    def _bounds(self) -> RunBounds:
+        from qtrader.engine.bounds import bounds_of
+
+        return bounds_of(self.run, self._decisions)
 
     def html(self) -> str:
         """Return the report: one self-contained page, the same text for the same run."""

@@ -3,8 +3,8 @@
 A directory `<name>-<short run id>` is written beside its place and completed by one rename, so that it is
 whole or not there. It holds the manifest, the effective configuration, the decisions as contract documents
 (one a line, with their sequence; bars are the rows of `bars.parquet`, and sequences count them), equity,
-trades, measures and the report. Equal runs give equal directories. A directory of the same run is reused;
-nothing is ever overwritten.
+trades, measures, the report and, where fills are in doubt, their bounds. Equal runs give equal directories.
+A directory of the same run is reused; nothing is ever overwritten.
 
 `load_run` checks every digest that the manifest names before it gives anything back.
 """
@@ -122,7 +122,7 @@ def _places(root: Path, run: CompletedRun) -> Iterator[Path]:
 
 
 def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
-    from qtrader.engine.bundle import benchmark_frame, run_record, strategy_log, tape_frame
+    from qtrader.engine.bundle import run_record, tape_frame
     from qtrader.engine.report_content import configuration_yaml
 
     run = results.run
@@ -136,12 +136,7 @@ def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
         notes.append(f"{len(run.tape):,} bars are not in this directory (more than {BARS_LIMIT:,}).")
     else:
         (directory / "bars.parquet").write_bytes(to_parquet(tape_frame(run.tape)))
-    if run.benchmark is not None:
-        (directory / "benchmark.parquet").write_bytes(to_parquet(benchmark_frame(run.benchmark)))
-    if any(run.logs.values()):
-        (directory / "strategy_log.json").write_bytes(to_json(strategy_log(run.logs)))
-    if any(run.records.values()):
-        (directory / "recorded.parquet").write_bytes(to_parquet(results.recorded))
+    _write_if_any(results, directory)
     (directory / "config.yaml").write_text(configuration_yaml(run.config), encoding="utf-8")
     for name, frame in (("equity", results.equity_curve), ("trades", results.trades)):
         (directory / f"{name}.csv").write_bytes(to_csv(frame))
@@ -180,6 +175,22 @@ def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
         "run": run_record(run, began_us=int(results.account.valued_at_us[0])),
     }
     (directory / MANIFEST).write_bytes(to_json(manifest))
+
+
+def _write_if_any(results: Results, directory: Path) -> None:
+    """Write what not every run has: a benchmark, what strategies logged and recorded, fills in doubt."""
+    from qtrader.engine.bounds_view import bounds_document
+    from qtrader.engine.bundle import benchmark_frame, strategy_log
+
+    run = results.run
+    if run.benchmark is not None:
+        (directory / "benchmark.parquet").write_bytes(to_parquet(benchmark_frame(run.benchmark)))
+    if any(run.logs.values()):
+        (directory / "strategy_log.json").write_bytes(to_json(strategy_log(run.logs)))
+    if any(run.records.values()):
+        (directory / "recorded.parquet").write_bytes(to_parquet(results.recorded))
+    if results.bounds().legs:
+        (directory / "bounds.json").write_bytes(to_json(bounds_document(results.bounds())))
 
 
 def _write_log(results: Results, path: Path, *, with_bars: bool) -> tuple[str, int]:

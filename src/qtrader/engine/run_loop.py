@@ -86,7 +86,7 @@ class RunLoop:
         due_us = self._next_due_us()
         quiet_row = agenda.quiet_row(due_us)
         if row < quiet_row and self._orders.has_live_orders:
-            quiet_row = min(quiet_row, agenda.row_of_orders(self._orders.live_orders(), row))
+            quiet_row = min(quiet_row, agenda.row_of_orders(self._orders.resting(), row))
         valuation_us = agenda.next_valuation_us
         if row < quiet_row and not single and not self._strategies.has_notices:
             direct = self._direct_handler()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from qtrader.engine.run_costs import run_costs
+from qtrader.engine.tape_market import TapeMarket
 from qtrader.engine.worker_facts import worker_facts
 from qtrader.errors import DataError
 from qtrader.events.event_bus import EventBus
@@ -20,6 +21,7 @@ from qtrader.market.history import TapeHistory
 from qtrader.market.marks import Marks
 from qtrader.market.sessions import date_of
 from qtrader.services.account import AccountProjection
+from qtrader.services.execution.buying_power import buying_power_of
 from qtrader.services.execution.service import ExecutionService
 from qtrader.services.manager.service import ManagerService
 from qtrader.services.portfolio.service import PortfolioService
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from qtrader.market.instruments import Instrument
     from qtrader.services.data.assembly import LoadedData
     from qtrader.services.execution.costs import CustomModels
+    from qtrader.services.execution.requests import OrderRequests
     from qtrader.services.strategy.protocol import StrategySpec
     from qtrader.services.strategy.remote import RemoteStrategies
     from qtrader.services.strategy.remote_facts import WorkerFacts
@@ -56,6 +59,12 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str], ...] = (
     ("signal", "manager", "on_signal"),
     ("signal_rejected", "strategies", "on_signal_rejected"),
     ("order", "execution", "on_order"),
+    ("order", "strategies", "on_order"),
+    ("order_cancel", "manager", "on_order_cancel"),
+    ("order_cancel", "requests", "on_order_cancel"),
+    ("order_modify", "requests", "on_order_modify"),
+    ("order_request_rejected", "manager", "on_order_request_rejected"),
+    ("order_request_rejected", "strategies", "on_order_request_rejected"),
     ("order_update", "manager", "on_order_update"),
     ("order_update", "strategies", "on_order_update"),
     ("fill", "portfolio", "on_fill"),
@@ -87,6 +96,11 @@ class House:
     execution: ExecutionService
     portfolio: PortfolioService
     reporting: ReportingService
+
+    @property
+    def requests(self) -> OrderRequests:
+        """The part of execution that handles what strategies ask of orders at work."""
+        return self.execution.requests
 
 
 class Sessions:
@@ -137,6 +151,7 @@ def build(
     marks = Marks(data.tape)
     account = AccountProjection(marks.mark, config.portfolio.base_currency, config.portfolio.ledger_scale)
     sessions = Sessions(dict(data.calendars))
+    history = TapeHistory(data.tape)
     instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
     instrument = instruments.__getitem__
     risk = RiskService(
@@ -155,7 +170,7 @@ def build(
             run_id=run_id,
             symbols=data.tape.symbols,
             account=account,
-            history=TapeHistory(data.tape),
+            history=history,
             look=marks.look,
             has_one_interval=len(data.tape.intervals) == 1,
             last_price=marks.mark,
@@ -166,6 +181,7 @@ def build(
     else:
         facts = worker_facts(config, data, specs, run_id=run_id, trading_starts_us=trading_starts_us)
         strategies = remote(facts, bus.publish)
+    rule = buying_power_of(config.execution.buying_power, config.risk.account)
     house = House(
         bus=bus,
         marks=marks,
@@ -179,6 +195,7 @@ def build(
             instrument=instrument,
             scale_in=config.risk.scale_in,
             proceeds_fund_same_instant=config.risk.proceeds_fund_same_instant,
+            rounds_prices=config.execution.off_tick == "round",
             trading_starts_us=trading_starts_us,
             is_member=None if data.universe is None else data.universe.contains,
         ),
@@ -188,9 +205,11 @@ def build(
             origin=Origin(run_id, "execution_service"),
             settings=config.execution,
             instrument=instrument,
-            session_close_after=sessions.close_after,
+            market=TapeMarket(data.tape, sessions, marks, history),
             ledger_scale=config.portfolio.ledger_scale,
             costs=run_costs(config, data, trading_starts_us=trading_starts_us, models=models),
+            cash=None if rule == "allow_margin" else account.cash,
+            trims=rule == "trim",
         ),
         portfolio=PortfolioService(
             publish=bus.publish,

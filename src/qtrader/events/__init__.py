@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from qtrader.events.events import CorporateActionEvent as CorporateActionEvent
     from qtrader.events.events import FillEvent as FillEvent
     from qtrader.events.events import LedgerEntryEvent as LedgerEntryEvent
+    from qtrader.events.events import OrderCancelEvent as OrderCancelEvent
     from qtrader.events.events import OrderEvent as OrderEvent
+    from qtrader.events.events import OrderModifyEvent as OrderModifyEvent
+    from qtrader.events.events import OrderRequestRejectedEvent as OrderRequestRejectedEvent
     from qtrader.events.events import OrderUpdateEvent as OrderUpdateEvent
     from qtrader.events.events import PortfolioStateEvent as PortfolioStateEvent
     from qtrader.events.events import PositionState as PositionState
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from qtrader.events.events import Sizing as Sizing
     from qtrader.events.events import SizingInput as SizingInput
     from qtrader.events.events import SliceEvent as SliceEvent
+    from qtrader.events.events import Target as Target
     from qtrader.events.events import ValuationTriggerEvent as ValuationTriggerEvent
     from qtrader.events.vocabulary import ActionType as ActionType
     from qtrader.events.vocabulary import CheckVerdict as CheckVerdict
@@ -59,8 +63,11 @@ __all__ = [
     "InMemoryEventStore",
     "LedgerEntryEvent",
     "LedgerKind",
+    "OrderCancelEvent",
     "OrderEvent",
+    "OrderModifyEvent",
     "OrderPurpose",
+    "OrderRequestRejectedEvent",
     "OrderStatus",
     "OrderType",
     "OrderUpdateEvent",
@@ -77,6 +84,7 @@ __all__ = [
     "Sizing",
     "SizingInput",
     "SliceEvent",
+    "Target",
     "TimeInForce",
     "ValidatedEvent",
     "ValuationTriggerEvent",
@@ -100,8 +108,11 @@ __getattr__ = loader(
         "InMemoryEventStore": "qtrader.events.event_store",
         "LedgerEntryEvent": "qtrader.events.events",
         "LedgerKind": "qtrader.events.vocabulary",
+        "OrderCancelEvent": "qtrader.events.events",
         "OrderEvent": "qtrader.events.events",
+        "OrderModifyEvent": "qtrader.events.events",
         "OrderPurpose": "qtrader.events.vocabulary",
+        "OrderRequestRejectedEvent": "qtrader.events.events",
         "OrderStatus": "qtrader.events.vocabulary",
         "OrderType": "qtrader.events.vocabulary",
         "OrderUpdateEvent": "qtrader.events.events",
@@ -118,6 +129,7 @@ __getattr__ = loader(
         "Sizing": "qtrader.events.events",
         "SizingInput": "qtrader.events.events",
         "SliceEvent": "qtrader.events.events",
+        "Target": "qtrader.events.events",
         "TimeInForce": "qtrader.events.vocabulary",
         "ValidatedEvent": "qtrader.events.base",
         "ValuationTriggerEvent": "qtrader.events.events",

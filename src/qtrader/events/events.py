@@ -23,6 +23,7 @@ from qtrader.events.books import (
     Posting,
 )
 from qtrader.events.identity import bar_event_id
+from qtrader.events.requests import OrderCancelEvent, OrderModifyEvent, OrderRequestRejectedEvent, Target
 from qtrader.events.vocabulary import (
     ActionType,
     CheckVerdict,
@@ -42,7 +43,10 @@ __all__ = [
     "CorporateActionEvent",
     "FillEvent",
     "LedgerEntryEvent",
+    "OrderCancelEvent",
     "OrderEvent",
+    "OrderModifyEvent",
+    "OrderRequestRejectedEvent",
     "OrderUpdateEvent",
     "PortfolioStateEvent",
     "PositionState",
@@ -55,6 +59,7 @@ __all__ = [
     "Sizing",
     "SizingInput",
     "SliceEvent",
+    "Target",
     "ValuationTriggerEvent",
 ]
 
@@ -170,6 +175,8 @@ class SignalEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
     trail_atr_period: int | None = None
     trail_limit_offset: Decimal | None = None
     expires_at: datetime | None = None
+    targets: tuple[Target, ...] = ()
+    oco_group: str | None = None
 
 
 class SizingInput(msgspec.Struct, frozen=True, gc=False):

@@ -66,6 +66,22 @@ def test_a_run_that_knows_the_future_says_so(project: Path, run: Run) -> None:
     assert "Warning: lookahead: same_close" in outcome.out
 
 
+def test_bounds_are_shown_when_asked_for(project: Path, run: Run) -> None:
+    plain, bounded = run("backtest", CONFIG), run("backtest", CONFIG, "--bounds")
+    title = "Final equity if every flagged fill went worst or best, in USD"
+    assert title not in plain.out
+    lines = bounded.out.splitlines()
+    place = lines.index(title)
+    assert lines[:place] == plain.out.splitlines()[:place]
+    metrics = json.loads((project / bounded.last_line).with_name("metrics.json").read_text(encoding="utf-8"))[
+        "metrics"
+    ]
+    assert lines[place + 1].split() == ["worst", "booked", "best"]
+    assert lines[place + 2].split() == ["Equity", *[f"{metrics['end_equity']:,.2f}"] * 3]
+    assert lines[place + 4].startswith("Flagged: 0 of ")
+    assert bounded.last_line == plain.last_line
+
+
 def test_an_identical_run_is_recognised_and_another_is_not(project: Path, run: Run) -> None:
     first, again, other = run("backtest", CONFIG), run("backtest", CONFIG), run("backtest", CONFIG, *FAST)
     assert first.last_line == again.last_line != other.last_line

@@ -86,6 +86,8 @@ def test_rows_of_instants() -> None:
         (Resting(reach_down=-inf, reach_up=107.0), 7),  # a high of 107 touches
         (Resting(reach_down=-inf, reach_up=107.5), 8),
         (Resting(reach_down=99.0, reach_up=inf), len(HOURS)),  # the price never falls there
+        (Resting(reach_down=99.0, reach_up=107.0), 7),  # whatever is reached first
+        (Resting(reach_down=104.0, reach_up=107.0), 0),
         (Resting(live_from_us=int(HOURS.opened_at_us[5])), 5),
         (Resting(live_from_us=int(HOURS.opened_at_us[5]) + 1), 6),
         (Resting(live_from_us=None), len(HOURS)),

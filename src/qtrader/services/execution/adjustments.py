@@ -2,8 +2,9 @@
 
 A forward split multiplies quantities and divides prices by its ratio; a reverse split ends every order,
 which is the caller's to do. A cash dividend lowers good-till-canceled buy limits and sell stops, because the
-price falls by it without anybody having sold (FINRA rule 5330). Prices are rounded by side: buy limit and
-sell stop down, sell limit and buy stop up.
+price falls by it without anybody having sold (FINRA rule 5330). An order if touched waits on a limit's side
+of the market and is lowered as a limit is. Prices are rounded by side: buy limit and sell stop down, sell
+limit and buy stop up.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from qtrader.market.instruments import (
     round_quantity,
     round_stop_price,
 )
+from qtrader.services.execution.order_kinds import IF_TOUCHED, ON_PRINT
 from qtrader.services.execution.orders import Terms
 
 #: Where an instrument has no tick, computed prices still end somewhere.
@@ -54,16 +56,21 @@ def dividend_terms(
 ) -> Terms:
     """Return an order's numbers once a dividend of `amount` per unit has gone ex.
 
-    Buy limits fall, and so do sell stops with the limit of a sell stop-limit, which follows its stop; a
-    stop-limit whose stop was reached is a limit order. Other orders stay as they are. A price may come out
-    at zero or below: no such order can rest.
+    Buy limits and buys if touched fall, and so do sell stops with the limit of a sell stop-limit, which
+    follows its stop; what was triggered is a limit order. Other orders stay as they are. A price may come
+    out at zero: no such order can rest.
     """
     limit, stop = terms.limit_price, terms.stop_price
     tick = instrument.tick_size or _FINEST_TICK
-    rests_as_limit = order_type is OrderType.LIMIT or is_triggered
+    if side is Side.BUY and order_type in IF_TOUCHED and stop is not None and not is_triggered:
+        return terms._replace(
+            stop_price=_lowered(stop, amount, tick),
+            limit_price=None if limit is None else _lowered(limit, amount, tick),
+        )
+    rests_as_limit = order_type is OrderType.LIMIT or order_type in ON_PRINT or is_triggered
     if side is Side.BUY and limit is not None and rests_as_limit:
         return terms._replace(limit_price=_lowered(limit, amount, tick))
-    if side is Side.SELL and stop is not None and not is_triggered:
+    if side is Side.SELL and stop is not None and not is_triggered and order_type not in IF_TOUCHED:
         lowered = None if limit is None else max(limit - amount, Decimal(0))
         return terms._replace(
             stop_price=_lowered(stop, amount, tick),

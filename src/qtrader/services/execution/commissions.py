@@ -184,29 +184,46 @@ class CommissionMeter:
         self, order: OrderSoFar, quantity: Decimal, value: Decimal, is_maker: bool, executed_at_us: int
     ) -> Decimal:
         """Return what a fill is charged, and count it."""
-        event = order.order
-        executed_at = from_epoch_us(executed_at_us)
-        beginning = self._at_work.pop(event.order_id, None)
-        if beginning is None:
-            beginning = _Beginning(executed_at, *self._months.of(executed_at))
-        if is_maker:
-            beginning.maker_value += value
-        filled_quantity = order.filled_quantity + quantity
-        if filled_quantity < order.quantity:
-            self._at_work[event.order_id] = beginning
+        charged = self.quote(order, quantity, value, is_maker, executed_at_us)
+        order_id, executed_at = order.order.order_id, from_epoch_us(executed_at_us)
+        beginning = self._beginning(order_id, executed_at)
+        self._at_work.pop(order_id, None)
+        if order.filled_quantity + quantity < order.quantity:
+            if is_maker:
+                beginning.maker_value += value
+            self._at_work[order_id] = beginning
         self._months.add(executed_at, quantity, value)
+        return charged
+
+    def quote(
+        self, order: OrderSoFar, quantity: Decimal, value: Decimal, is_maker: bool, executed_at_us: int
+    ) -> Decimal:
+        """Return what a fill would be charged, and leave it at that."""
+        event = order.order
+        beginning = self._beginning(event.order_id, from_epoch_us(executed_at_us))
         traded = Traded(
             symbol=event.symbol,
             side=event.side,
-            quantity=filled_quantity,
+            quantity=order.filled_quantity + quantity,
             value=order.filled_value + value,
-            maker_value=beginning.maker_value,
+            maker_value=beginning.maker_value + value if is_maker else beginning.maker_value,
             month_quantity=beginning.month_quantity,
             month_value=beginning.month_value,
             first_executed_at=beginning.first_executed_at,
         )
         owed = quantize(commission_of(self._settings, traded, self._model), self._scale)
         return owed - order.commission
+
+    def _beginning(self, order_id: str, executed_at: datetime) -> _Beginning:
+        found = self._at_work.get(order_id)
+        return _Beginning(executed_at, *self._months.of(executed_at)) if found is None else found
+
+
+def quote_of(charge: Charge) -> Charge:
+    """Return the function that says what a fill would be charged by the same schedule, uncounted."""
+    meter = getattr(charge, "__self__", None)
+    # Schedules that need no meter keep no count.
+    return meter.quote if isinstance(meter, CommissionMeter) else charge
 
 
 def compile_commission(

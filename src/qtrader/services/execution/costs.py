@@ -12,7 +12,7 @@ from typing import Final
 
 from qtrader.money import ZERO, quantize
 from qtrader.services.execution.commission_settings import CommissionSettings, CustomCommission
-from qtrader.services.execution.commissions import Charge, compile_commission
+from qtrader.services.execution.commissions import Charge, compile_commission, quote_of
 from qtrader.services.execution.cost_models import CommissionModel, MarketFacts, SlippageModel
 from qtrader.services.execution.custom_models import make_model
 from qtrader.services.execution.slippage import FillPrice, compile_slippage
@@ -41,15 +41,17 @@ class CustomModels:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The two functions that are called for each fill.
+    """The functions that are called for each fill.
 
     Args:
         price: what a fill pays or receives, see `qtrader.services.execution.slippage.FillPrice`.
         charge: what a fill is charged, see `qtrader.services.execution.commissions.Charge`.
+        quote: what it would be charged, for whoever has to know before.
     """
 
     price: FillPrice
     charge: Charge
+    quote: Charge
 
 
 def make_custom_models(commission: CommissionSettings, slippage: SlippageSettings) -> CustomModels:
@@ -91,7 +93,7 @@ def compile_costs(
         CostModelError: what a model needs is missing.
     """
     models = CustomModels() if models is None else models
+    charge = compile_commission(commission, ledger_scale, models.commission)
     return Costs(
-        price=compile_slippage(slippage, facts, models.slippage),
-        charge=compile_commission(commission, ledger_scale, models.commission),
+        price=compile_slippage(slippage, facts, models.slippage), charge=charge, quote=quote_of(charge)
     )

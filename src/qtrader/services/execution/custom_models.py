@@ -1,4 +1,4 @@
-"""Cost models of one's own: naming one in a configuration, finding its class, and recording an object.
+"""Models of one's own, for costs and fills: how they are named, found and recorded.
 
 In a configuration a model is "package.module:Class" with keyword arguments, as strategies are. An object
 handed over in Python is recorded in the same form: its class, and what its public attributes hold.
@@ -12,7 +12,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -56,6 +56,18 @@ def _fault(value: Any) -> str | None:
     return f"of type {type(value).__name__}"
 
 
+#: What each kind of model must be able to do, by the method that tells it from the others.
+_METHODS: Final[dict[str, dict[str, str]]] = {
+    "commission": {"commission": "traded"},
+    "price": {"price": "trade"},
+    "match_order": {
+        "match_order": "terms, bar, rule, is_session_open, is_session_close",
+        "match_exits": "exit_side, entry, stop_price, target_price, bar",
+        "match_trailing": "terms, trail, bar, entry",
+    },
+}
+_SETTINGS: Final = {"commission": "commission", "price": "slippage", "match_order": "fill"}
+
 #: Where a class is: "package.module:Class".
 Reference = Annotated[str, WrapValidator(_checked_reference)]
 #: Keyword arguments that a configuration can hold.
@@ -68,7 +80,7 @@ def make_model(reference: str, parameters: Mapping[str, Any], method: str) -> An
     Args:
         reference: "package.module:Class".
         parameters: keyword arguments.
-        method: what the model must be able to do, `commission` or `price`.
+        method: what the model must be able to do, `commission`, `price` or `match_order`.
 
     Raises:
         ConfigError: naming what was looked for and what is there.
@@ -157,11 +169,11 @@ def _slots_of(cls: type) -> tuple[str, ...]:
 
 
 def _no_model(made: Any, method: str) -> str | None:
-    if callable(getattr(made, method, None)):
-        return None
-    argument = {"commission": "traded", "price": "trade"}[method]
-    return f"{type(made).__name__} is no {_setting(method)} model: it has no {method}({argument})"
+    for name, arguments in _METHODS[method].items():
+        if not callable(getattr(made, name, None)):
+            return f"{type(made).__name__} is no {_setting(method)} model: it has no {name}({arguments})"
+    return None
 
 
 def _setting(method: str) -> str:
-    return {"commission": "commission", "price": "slippage"}[method]
+    return _SETTINGS[method]

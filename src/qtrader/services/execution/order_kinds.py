@@ -1,6 +1,6 @@
-"""What each order type is, in one place: its prices, its slippage, its reach, and terms that make no sense.
+"""What each order type is to execution: its slippage, its reach, and terms that make no sense.
 
-A new order type is a line in each table here and a rule in `matching`.
+A new order type is a line in each table here and in `events/order_types`, and a rule in `matching`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,26 @@ from math import inf
 from typing import Final, NamedTuple
 
 from qtrader.events.events import OrderEvent
+from qtrader.events.order_types import IF_TOUCHED, PRICES, TRAILING, Prices
 from qtrader.events.vocabulary import OrderType, Side, TimeInForce
 
-
-class Prices(NamedTuple):
-    """Which prices an order of a type has when it is given; None where it may have one or not."""
-
-    limit: bool
-    stop: bool | None
+__all__ = [
+    "EVERY_BAR",
+    "IF_TOUCHED",
+    "IMMEDIATE",
+    "ON_CLOSE",
+    "ON_OPEN",
+    "ON_PRINT",
+    "PRICES",
+    "SLIPPING",
+    "TRAILING",
+    "TRIGGERED_FIRST",
+    "Prices",
+    "Problem",
+    "Reach",
+    "problem_with",
+    "reach",
+]
 
 
 class Problem(NamedTuple):
@@ -38,21 +50,6 @@ class Reach(NamedTuple):
 #: Every bar that an order meets may do something to it.
 EVERY_BAR: Final = Reach(inf, -inf)
 
-PRICES: Final[dict[OrderType, Prices]] = {
-    OrderType.MARKET: Prices(limit=False, stop=False),
-    OrderType.LIMIT: Prices(limit=True, stop=False),
-    OrderType.STOP: Prices(limit=False, stop=True),
-    OrderType.STOP_LIMIT: Prices(limit=True, stop=True),
-    OrderType.TRAILING_STOP: Prices(limit=False, stop=None),
-    OrderType.TRAILING_STOP_LIMIT: Prices(limit=False, stop=None),
-    OrderType.MARKET_ON_OPEN: Prices(limit=False, stop=False),
-    OrderType.LIMIT_ON_OPEN: Prices(limit=True, stop=False),
-    OrderType.MARKET_ON_CLOSE: Prices(limit=False, stop=False),
-    OrderType.LIMIT_ON_CLOSE: Prices(limit=True, stop=False),
-    OrderType.MARKET_IF_TOUCHED: Prices(limit=False, stop=True),
-    OrderType.LIMIT_IF_TOUCHED: Prices(limit=True, stop=True),
-}
-
 #: Orders that become market orders at the latest when they trade: only these pay slippage, as a limit order
 #: never trades past its limit.
 SLIPPING: Final = frozenset(
@@ -65,14 +62,10 @@ SLIPPING: Final = frozenset(
         OrderType.MARKET_IF_TOUCHED,
     }
 )
-#: Orders whose stop follows the market.
-TRAILING: Final = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 #: Orders that are triggered first and then rest as a limit order.
 TRIGGERED_FIRST: Final = frozenset(
     {OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED, OrderType.TRAILING_STOP_LIMIT}
 )
-#: Orders whose trigger is reached from the favorable side: to buy, by a price that falls to it.
-IF_TOUCHED: Final = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
 #: Orders that know one print only, and are over when it has passed.
 ON_OPEN: Final = frozenset({OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN})
 ON_CLOSE: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})

@@ -4,41 +4,50 @@ The engine drives it. `begin_instant` (or `match_same_close`) lines up what the 
 live orders: open prints first, orders that reduce exposure before orders that increase it, then by
 acceptance. `match_next` handles one of them, so that the engine can deliver its events, and accounts are
 current, before the next. An order meets only bars that opened no earlier than it was accepted; a bracket's
-children begin to rest at their parent's fill, in the rest of that very bar.
+children begin to rest at their parent's fill, in the rest of that very bar. What the volume of a bar lets
+all orders together trade is shared out in line.
 
 Every step of an order is an `OrderUpdateEvent` with a reason and a sentence, caused by the order itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
+from itertools import count
 from typing import Final
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import CorporateActionEvent, FillEvent, LedgerEntryEvent, OrderEvent, PriceBarEvent
 from qtrader.events.identity import Origin
-from qtrader.events.vocabulary import ActionType, FillBasis, LedgerKind, OrderStatus, OrderType, TimeInForce
-from qtrader.market.corporate_actions import unit_multiplier
+from qtrader.events.vocabulary import FillBasis, LedgerKind, OrderStatus, OrderType, Side, TimeInForce
 from qtrader.market.instruments import Instrument
 from qtrader.money import ZERO
 from qtrader.services.execution import messages
-from qtrader.services.execution.acceptance import refusal
-from qtrader.services.execution.adjustments import dividend_terms, split_terms
+from qtrader.services.execution.bar_volumes import BarVolumes
+from qtrader.services.execution.bracket_matching import NO_EXITS, Exits
+from qtrader.services.execution.buying_power import payable_quantity
+from qtrader.services.execution.corporate_steps import CorporateSteps
 from qtrader.services.execution.costs import LEDGER_SCALE, Costs, compile_costs, slippage_memo
+from qtrader.services.execution.fill_model_settings import make_fill_models
 from qtrader.services.execution.lineup import Candidate, Lineup
-from qtrader.services.execution.matching import NO_EXITS, FillMatch, MatchingRule, TriggerMatch
+from qtrader.services.execution.market_view import MarketView
+from qtrader.services.execution.matches import FillMatch, TrailingMatch, widened
 from qtrader.services.execution.messages import Reason
 from qtrader.services.execution.order_book import OrderBook
 from qtrader.services.execution.order_desk import OrderDesk
-from qtrader.services.execution.orders import OpenOrder, OrderLifeError, WorkingOrder
+from qtrader.services.execution.order_intake import OrderIntake
+from qtrader.services.execution.order_kinds import IMMEDIATE
+from qtrader.services.execution.orders import OpenOrder, WorkingOrder
+from qtrader.services.execution.requests import OrderRequests
 from qtrader.services.execution.settings import ExecutionSettings
 
 _DAY: Final = TimeInForce.DAY
 _LIMIT: Final = FillBasis.LIMIT
+_BUY: Final = Side.BUY
+_MID: Final = FillBasis.MID
 
 
 #: Bookings that move units without a fill; splits are followed by their action, which comes first.
@@ -53,11 +62,15 @@ class ExecutionService:
         origin: stamps them.
         settings: fill rules and costs.
         instrument: what a symbol is.
-        session_close_after: the first session close of a symbol strictly after an instant, in microseconds
-            since the epoch; day orders expire there.
+        market: sessions, last prices and true ranges.
         ledger_scale: decimal places of commission and slippage amounts.
         costs: the settings' costs, compiled with what they need to know of the market; made here of the
             settings alone without.
+        cash: what the account can pay a purchase with now; None where it may borrow whatever it takes.
+        trims: buy what cash pays for and cancel the rest, instead of canceling all.
+
+    Raises:
+        ConfigError: a fill model of one's own cannot be made.
     """
 
     def __init__(
@@ -67,26 +80,34 @@ class ExecutionService:
         origin: Origin,
         settings: ExecutionSettings,
         instrument: Callable[[str], Instrument],
-        session_close_after: Callable[[str, int], int],
+        market: MarketView,
         ledger_scale: int = LEDGER_SCALE,
         costs: Costs | None = None,
+        cash: Callable[[], Decimal] | None = None,
+        trims: bool = True,
     ) -> None:
         self._publish = publish
         self._origin = origin
         self._settings = settings
         self._instrument = instrument
-        self._session_close_after = session_close_after
         self._ledger_scale = ledger_scale
         if costs is None:
             costs = compile_costs(settings.commission, settings.slippage, ledger_scale=ledger_scale)
-        self._price, self._charge = costs.price, costs.charge
+        self._price, self._charge, self._quote = costs.price, costs.charge, costs.quote
+        self._cash = cash
+        self._trims = trims
         self._desk = OrderDesk(publish, origin)
         self._book = self._desk.book
-        rule = MatchingRule.CLOSE if settings.market_fill == "next_close" else MatchingRule.OPEN
-        self._lineup = Lineup(self._book, rule, limit_touch=settings.limit_touch)
-        self._accepted_count = 0
-        self._accepted_at = from_epoch_us(0)
-        self._accepted_at_us = 0
+        self._corporate = CorporateSteps(self._desk, instrument, do_not_reduce=settings.do_not_reduce)
+        model, models = make_fill_models(settings.fill_model, limit_touch=settings.limit_touch)
+        self._lineup = Lineup(self._book, settings, models, model, market)
+        self._volumes = BarVolumes(settings.participation_percent)
+        places = count(1)
+        self._intake = OrderIntake(self._desk, places, settings, instrument, market)
+        #: Handles what strategies ask of orders at work.
+        self.requests = OrderRequests(
+            publish, origin, desk=self._desk, places=places, settings=settings, instrument=instrument
+        )
         self._now = from_epoch_us(0)
 
     @property
@@ -103,10 +124,6 @@ class ExecutionService:
         """Return the symbols whose bars could fill an order, sorted."""
         return self._book.live_symbols()
 
-    def live_orders(self) -> Collection[WorkingOrder]:
-        """Return the orders that some bar could fill, to be read only: what the engine plans with."""
-        return self._book.live_orders()
-
     def open_orders(self) -> tuple[OpenOrder, ...]:
         """Return every order that is not done, held children included, in the order of acceptance."""
         return tuple(order.view() for order in self._book)
@@ -121,36 +138,7 @@ class ExecutionService:
         Raises:
             OrderLifeError: an order with this id was seen before.
         """
-        book = self._book
-        if book.knows(order.order_id):
-            msg = f"order {order.order_id} was seen before; every order needs an id of its own"
-            raise OrderLifeError(msg)
-        parent = parent_status = None
-        if order.parent_order_id is not None:
-            parent = book.find(order.parent_order_id)
-            parent_status = book.final_status(order.parent_order_id)
-        instrument = self._instrument(order.symbol)
-        now = order.envelope.occurred_at
-        if now is not self._accepted_at:
-            # Orders of one instant come together, mostly with the very same datetime.
-            self._accepted_at, self._accepted_at_us = now, to_epoch_us(now)
-        limit, stop = order.limit_price, order.stop_price
-        refused = refusal(order, instrument, parent, parent_status)
-        if refused is None:
-            limit = None if limit is None else instrument.round_limit_price(limit, order.side)
-            stop = None if stop is None else instrument.round_stop_price(stop, order.side)
-        self._accepted_count += 1
-        working = WorkingOrder(order, self._accepted_count, self._accepted_at_us, order.quantity, limit, stop)
-        if refused is not None:
-            self._desk.reject(working, refused.reason, refused.message, now)
-            return
-        if order.time_in_force is _DAY:
-            working.expires_at_us = self._session_close_after(order.symbol, working.accepted_at_us)
-        if parent is None:
-            working.live_from_us = working.accepted_at_us
-        else:
-            parent.children.append(working)
-        self._desk.accept(working, now)
+        self._intake.take(order)
 
     def begin_instant(self, bars: Sequence[PriceBarEvent], now: datetime) -> None:
         """Line up what the bars of an instant do to live orders; `match_next` then handles one at a time.
@@ -160,6 +148,8 @@ class ExecutionService:
             now: the present instant.
         """
         self._now = now
+        if self._volumes.is_limited:
+            self._volumes.clear()
         for bar in bars:
             self._lineup.add_bar(bar)
 
@@ -175,9 +165,10 @@ class ExecutionService:
         for bar in bars:
             if bar.closed_at_us != now_us:
                 continue
+            resting = self._book.resting_in(bar.symbol)
             orders = [
                 order
-                for order in self._book.live_in(bar.symbol)
+                for order in (() if resting is None else resting.unpriced())
                 if order.order.order_type is OrderType.MARKET and order.accepted_at_us == now_us
             ]
             self._lineup.add_at_close(orders, bar)
@@ -187,43 +178,70 @@ class ExecutionService:
         candidate = self._lineup.pop()
         if candidate is None:
             return False
-        match = candidate.match
-        if isinstance(match, TriggerMatch):
-            self._desk.trigger(candidate.order, messages.triggered(candidate.order, match), self._now)
-        else:
+        order, match = candidate.order, candidate.match
+        trailing = candidate.trailing
+        if trailing is not None:
+            self._follow(order, trailing)
+        if isinstance(match, FillMatch):
             self._fill(candidate, match)
+        elif match is not None:
+            if match.fill_price is not None:
+                order.doubts += (match.fill_price,)
+            self._desk.trigger(order, messages.triggered(order, match), self._now)
+        elif trailing is None:
+            is_immediate = order.order.time_in_force in IMMEDIATE
+            reason = Reason.NOT_FILLED_AT_ONCE if is_immediate else Reason.PRINT_PASSED
+            self._desk.end(order, OrderStatus.CANCELED, reason, messages.passed(order), self._now)
         return True
+
+    @staticmethod
+    def _follow(order: WorkingOrder, trailing: TrailingMatch) -> None:
+        order.follow(trailing.stop_price, trailing.limit_price)
+        if trailing.is_uncertain:
+            prices = trailing.worst_price, trailing.best_price
+            order.doubts += tuple(price for price in prices if price is not None)
 
     def next_expiry_us(self) -> int | None:
         """Return the instant at which the next order expires, in microseconds since the epoch."""
         return self._book.next_expiry_us()
 
     def expire_due(self, now_us: int) -> None:
-        """Expire the orders whose session has closed."""
+        """Expire the orders whose session has closed or whose date was reached."""
         now = from_epoch_us(now_us)
         for order in self._book.take_expired(now_us):
             if not order.is_done:
-                text = f"{messages.describe(order)}: its session closed"
-                self._desk.end(order, OrderStatus.EXPIRED, Reason.SESSION_CLOSED, text, now)
+                is_day = order.order.time_in_force is _DAY
+                reason = Reason.SESSION_CLOSED if is_day else Reason.DATE_REACHED
+                self._desk.end(order, OrderStatus.EXPIRED, reason, messages.expired(order), now)
 
     def on_corporate_action(self, event: CorporateActionEvent) -> None:
         """Adjust orders at work to a split, a stock dividend or a cash dividend, and to nothing else."""
-        multiplier = unit_multiplier(event)
-        if multiplier is not None:
-            self._apply_split(event.symbol, multiplier, event.occurred_at)
-        elif event.action_type is ActionType.CASH_DIVIDEND and event.amount is not None:
-            self._apply_dividend(event.symbol, event.amount, event.currency, event.occurred_at)
+        self._corporate.apply(event)
 
     def _fill(self, candidate: Candidate, match: FillMatch) -> None:
         order, bar = candidate.order, candidate.bar
         event, desk, now = order.order, self._desk, self._now
         quantity = order.quantity - order.filled_quantity
         instrument = self._instrument(event.symbol)
+        if self._volumes.is_limited:
+            quantity = self._volumes.take(order, quantity, bar, instrument)
+            if not quantity:
+                if order.has_trigger_ahead:
+                    desk.trigger(order, messages.triggered_unfilled(order), now)
+                return
+        if order.doubts:
+            match = widened(match, event.side, {*order.doubts} - {match.reference_price})
+            order.doubts = ()
         reference = match.reference_price
-        children = order.children
-        exits = self._lineup.exits_after(children, match, bar) if children else NO_EXITS
+        exits = self._lineup.exits_after(order, match, bar) if order.children else NO_EXITS
         executed_at_us = bar.opened_at_us if match.at_open else bar.closed_at_us
-        price = self._price(event, reference, quantity, bar, instrument.tick_size)
+        wished = quantity
+        if self._cash is not None and event.side is _BUY and not order.is_reduction:
+            quantity = self._payable(candidate, match, wished, executed_at_us)
+            if not quantity:
+                self._end_unpaid(order, wished, ZERO, reference)
+                return
+        price = self._price_of(event, match, quantity, bar, instrument)
         value = quantity * price
         commission = self._charge(order, quantity, value, match.basis is _LIMIT, executed_at_us)
         order.apply_fill(quantity, value, commission)
@@ -247,17 +265,69 @@ class ExecutionService:
             executed_at=from_epoch_us(executed_at_us),
             basis=match.basis,
             is_ambiguous=match.is_ambiguous or exits.is_uncertain,
+            worst_price=match.worst_price,
+            best_price=match.best_price,
+            worst_exit_price=exits.worst_price,
+            best_exit_price=exits.best_price,
         )
         self._publish(fill)
-        self._book.close(order)
-        desk.report(order, Reason.FILLED, messages.filled(fill), now)
+        self._conclude(candidate, fill, exits, executed_at_us)
+        if quantity is not wished:
+            self._end_unpaid(order, wished, quantity, price)
+
+    def _price_of(
+        self,
+        event: OrderEvent,
+        match: FillMatch,
+        quantity: Decimal,
+        bar: PriceBarEvent,
+        instrument: Instrument,
+    ) -> Decimal:
+        price = self._price(event, match.reference_price, quantity, bar, instrument.tick_size)
+        return instrument.round_fill_price(price, event.side) if match.basis is _MID else price
+
+    def _payable(
+        self, candidate: Candidate, match: FillMatch, wished: Decimal, executed_at_us: int
+    ) -> Decimal:
+        """Return how much of a purchase cash pays for: `wished` itself where it pays for all."""
+        order, bar = candidate.order, candidate.bar
+        event, instrument = order.order, self._instrument(bar.symbol)
+
+        def cost(quantity: Decimal) -> Decimal:
+            value = quantity * self._price_of(event, match, quantity, bar, instrument)
+            return value + self._quote(order, quantity, value, match.basis is _LIMIT, executed_at_us)
+
+        cash = ZERO if self._cash is None else self._cash()
+        payable = payable_quantity(wished, instrument.quantity_step, cash, cost)
+        if payable < wished:
+            if not self._trims or event.time_in_force is TimeInForce.FOK:
+                payable = ZERO
+            self._volumes.give_back(wished - payable, bar)
+        return payable
+
+    def _end_unpaid(self, order: WorkingOrder, wished: Decimal, bought: Decimal, price: Decimal) -> None:
+        """Cancel what cash does not pay for."""
+        cash = ZERO if self._cash is None else self._cash()
+        text = messages.unpaid(order, wished, bought, price, cash)
+        self._desk.end(order, OrderStatus.CANCELED, Reason.BUYING_POWER, text, self._now)
+
+    def _conclude(self, candidate: Candidate, fill: FillEvent, exits: Exits, executed_at_us: int) -> None:
+        """Report a fill, and do what follows from it to other orders."""
+        order, desk, now = candidate.order, self._desk, self._now
+        if order.is_done:
+            self._book.close(order)
+            desk.report(order, Reason.FILLED, messages.filled(fill), now)
+        else:
+            self._book.replace(order)
+            desk.report(order, Reason.PARTIALLY_FILLED, messages.partly_filled(fill, order), now)
         if order.oco_group is not None:
-            desk.cancel_group(order, now)
-        is_smaller = desk.positions.apply_fill(event.strategy_id, event.symbol, event.side, quantity)
-        if children:
-            desk.wake_children(order, executed_at_us, now)
-            self._lineup.add_exits(children, exits, bar)
-        if is_smaller and self._book.has_live_orders:
+            desk.settle_group(order, fill.quantity, now)
+        event = order.order
+        is_smaller = desk.positions.apply_fill(event.strategy_id, event.symbol, event.side, fill.quantity)
+        if order.children:
+            desk.size_children(order, fill.reference_price, executed_at_us, now)
+            self._lineup.add_exits(exits, candidate.bar)
+        if (is_smaller or (order.children and order.fill_count > 1)) and self._book.has_live_orders:
             desk.shrink_reductions(event.strategy_id, event.symbol, now)
 
     def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:
@@ -267,45 +337,3 @@ class ExecutionService:
         for posting in entry.postings:
             if posting.quantity is not None:
                 self._desk.positions.move(entry.strategy_id, entry.symbol, posting.quantity)
-
-    def _apply_split(self, symbol: str, ratio: Fraction, now: datetime) -> None:
-        if ratio == 1:
-            return
-        instrument = self._instrument(symbol)
-        self._desk.positions.apply_split(symbol, ratio)
-        cause = messages.split(ratio)
-        for order in self._working_in(symbol):
-            if order.is_done:
-                continue
-            if ratio < 1:
-                text = f"a reverse {cause} cancels resting orders"
-                self._desk.end(order, OrderStatus.CANCELED, Reason.REVERSE_SPLIT, text, now)
-            else:
-                terms = split_terms(order.terms, order.order.side, ratio, instrument)
-                self._desk.restate(order, terms, Reason.SPLIT, cause, now)
-
-    def _apply_dividend(self, symbol: str, amount: Decimal, currency: str | None, now: datetime) -> None:
-        instrument = self._instrument(symbol)
-        if self._settings.do_not_reduce or currency not in (None, instrument.currency):
-            return
-        cause = messages.dividend(amount, instrument.currency)
-        for order in self._working_in(symbol):
-            event = order.order
-            if order.is_done or event.time_in_force is not TimeInForce.GTC:
-                continue
-            terms = dividend_terms(
-                order.terms,
-                event.side,
-                order_type=event.order_type,
-                is_triggered=order.is_triggered,
-                amount=amount,
-                instrument=instrument,
-            )
-            if terms.limit_price == 0 or terms.stop_price == 0:
-                text = f"{cause} leaves no price to rest at"
-                self._desk.end(order, OrderStatus.CANCELED, Reason.DIVIDEND, text, now)
-            elif terms != order.terms:
-                self._desk.restate(order, terms, Reason.DIVIDEND, cause, now)
-
-    def _working_in(self, symbol: str) -> list[WorkingOrder]:
-        return [order for order in self._book if order.order.symbol == symbol]

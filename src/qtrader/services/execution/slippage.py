@@ -17,6 +17,7 @@ from qtrader.events.vocabulary import OrderType, Side
 from qtrader.market.instruments import QUANTITY_STEP, round_fill_price
 from qtrader.money import MONEY_CONTEXT, ZERO, decimal_of
 from qtrader.services.execution.cost_models import CostModelError, MarketFacts, SlippageModel, Trade
+from qtrader.services.execution.order_kinds import SLIPPING
 from qtrader.services.execution.slippage_settings import (
     CustomSlippage,
     FixedBpsSlippage,
@@ -29,8 +30,8 @@ from qtrader.services.execution.slippage_settings import (
 
 _BASIS_POINT: Final = Decimal("0.0001")
 _BUY: Final = Side.BUY
-#: Orders that never trade past their limit; every type with a limit has it in its name.
-LIMITED: Final = frozenset(kind for kind in OrderType if "limit" in kind.value.split("_"))
+#: Orders that never trade past their limit.
+LIMITED: Final = frozenset(OrderType) - SLIPPING
 
 #: (order, reference price, quantity, the bar that fills, tick size) → the price paid or received.
 FillPrice = Callable[[OrderEvent, Decimal, Decimal, PriceBarEvent, Decimal | None], Decimal]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from qtrader.events.events import SignalEvent
-from qtrader.events.vocabulary import OrderPurpose, OrderType, Side, SignalIntention
+from qtrader.events.order_types import IF_TOUCHED, TRAILING
+from qtrader.events.vocabulary import OrderPurpose, Side, SignalIntention
 from qtrader.money import ZERO
 
 if TYPE_CHECKING:
@@ -132,14 +133,15 @@ def not_in_universe(signal: SignalEvent) -> Refusal:
 
 
 def entry_price(signal: SignalEvent) -> Decimal:
-    """Return the price that an order of this signal is expected to trade at."""
-    if signal.limit_price is None and signal.stop_price is None:
-        return signal.price
-    if signal.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and signal.limit_price is not None:
+    """Return the price that an order of this signal is expected to trade at: its limit, its trigger or now's.
+
+    A trailing order's stop moves, so that nothing better than the present price is known of it.
+    """
+    if signal.limit_price is not None:
         return signal.limit_price
-    if signal.order_type is OrderType.STOP and signal.stop_price is not None:
-        return signal.stop_price
-    return signal.price
+    if signal.stop_price is None or signal.order_type in TRAILING:
+        return signal.price
+    return signal.stop_price
 
 
 def wrong_side(signal: SignalEvent, legs: Legs, reference: Decimal) -> Refusal | None:
@@ -148,7 +150,8 @@ def wrong_side(signal: SignalEvent, legs: Legs, reference: Decimal) -> Refusal |
     A leg that only closes protects nothing; `reference` is the price that the order is expected to trade at.
     """
     stop_loss, take_profit, stop_price = signal.stop_loss, signal.take_profit, signal.stop_price
-    if stop_loss is None and take_profit is None and stop_price is None:
+    targets = signal.targets
+    if stop_loss is None and take_profit is None and stop_price is None and not targets:
         return None
     side = legs.open_side
     if side is None:
@@ -158,9 +161,10 @@ def wrong_side(signal: SignalEvent, legs: Legs, reference: Decimal) -> Refusal |
     if stop_loss is not None and (reference - stop_loss) * sign <= 0:
         message = f"stop_loss {stop_loss:f} must lie {below} {_entry(side, reference)}"
         return Refusal("stop_on_wrong_side", message, _OPEN)
-    if take_profit is not None and (take_profit - reference) * sign <= 0:
-        message = f"take_profit {take_profit:f} must lie {above} {_entry(side, reference)}"
-        return Refusal("target_on_wrong_side", message, _OPEN)
+    for target in (take_profit, *(each.price for each in targets)):
+        if target is not None and (target - reference) * sign <= 0:
+            message = f"take_profit {target:f} must lie {above} {_entry(side, reference)}"
+            return Refusal("target_on_wrong_side", message, _OPEN)
     return _triggered_at_once(signal, side, _OPEN)
 
 
@@ -169,10 +173,13 @@ def _entry(side: Side, reference: Decimal) -> str:
 
 
 def _triggered_at_once(signal: SignalEvent, side: Side, purpose: OrderPurpose) -> Refusal | None:
-    """Refuse a stop whose trigger the price has passed already: it would be a market order in disguise."""
+    """Refuse a trigger that the price has passed already: it would be a market order in disguise.
+
+    A stop is reached by a price that gets worse, the trigger of an if-touched order by one that gets better.
+    """
     if signal.stop_price is None:
         return None
-    sign = 1 if side is _BUY else -1
+    sign = 1 if (side is _BUY) is not (signal.order_type in IF_TOUCHED) else -1
     if (signal.stop_price - signal.price) * sign < 0:
         where = "at or above" if sign > 0 else "at or below"
         stop = f"stop_price {signal.stop_price:f} of a {side.value} order"

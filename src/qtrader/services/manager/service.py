@@ -14,7 +14,9 @@ import msgspec
 
 from qtrader.clock import from_epoch_us, to_epoch_us
 from qtrader.events.events import (
+    OrderCancelEvent,
     OrderEvent,
+    OrderRequestRejectedEvent,
     OrderUpdateEvent,
     RiskDecisionEvent,
     SignalEvent,
@@ -30,6 +32,7 @@ from qtrader.services.manager.intentions import (
     resolve,
     wrong_side,
 )
+from qtrader.services.manager.order_terms import exits_of, group_of, with_terms
 from qtrader.services.manager.reservations import Reservations
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class ManagerService:
         instrument: looks an instrument up.
         proceeds_fund_same_instant: let closing orders on their way fund an opening one.
         scale_in: let a repeated opening signal enlarge a position.
+        rounds_prices: put the prices of orders on the tick; execution refuses what is off it otherwise.
         trading_starts_us: signals up to and including this instant are refused (`warmup`).
         is_member: tells whether a symbol belongs to the universe at an instant (in microseconds); what does
             not can only be closed (`not_in_universe`). Every symbol belongs without one.
@@ -79,6 +83,7 @@ class ManagerService:
         instrument: Callable[[str], Instrument],
         scale_in: bool = False,
         proceeds_fund_same_instant: bool = False,
+        rounds_prices: bool = True,
         trading_starts_us: int = _FROM_THE_FIRST_US,
         is_member: Callable[[str, int], bool] | None = None,
     ) -> None:
@@ -93,6 +98,7 @@ class ManagerService:
             None if trading_starts_us == _FROM_THE_FIRST_US else from_epoch_us(trading_starts_us)
         )
         self._is_member = is_member
+        self._rounds_prices = rounds_prices
         self._reservations = Reservations()
         self._has_ended = False
 
@@ -103,6 +109,14 @@ class ManagerService:
     def on_order_update(self, update: OrderUpdateEvent) -> None:
         """Give back what an order no longer claims."""
         self._reservations.update(update)
+
+    def on_order_cancel(self, request: OrderCancelEvent) -> None:
+        """Let what an order lays claim to fund the signals after the request to cancel it."""
+        self._reservations.cancel_requested(request.strategy_id, request.order_id)
+
+    def on_order_request_rejected(self, refusal: OrderRequestRejectedEvent) -> None:
+        """Lay claim again for an order that could not be canceled."""
+        self._reservations.cancel_refused(refusal.order_id)
 
     def on_signal(self, signal: SignalEvent) -> None:
         """Turn a signal into orders or a refusal."""
@@ -118,7 +132,8 @@ class ManagerService:
             return
         strategy_id, symbol = signal.strategy_id, signal.symbol
         held = self._account.quantity(strategy_id, symbol)
-        holding = self._reservations.holding(strategy_id, symbol, held)
+        group = None if signal.oco_group is None else group_of(signal)
+        holding = self._reservations.holding(strategy_id, symbol, held, group)
         instrument = self._instrument(symbol)
         legs = resolve(signal, holding, instrument.quantity_step, scale_in=self._scale_in)
         if isinstance(legs, Refusal):
@@ -164,7 +179,7 @@ class ManagerService:
         self, signal: SignalEvent, side: Side, price: Decimal, held: Decimal, closes: Decimal
     ) -> OpeningLeg:
         """Put a wish to open together with what stands and what is on its way; `closes` is unsigned."""
-        claims = self._reservations.totals()
+        claims = self._reservations.totals(None if signal.oco_group is None else group_of(signal))
         stays = freed = ZERO
         if held:
             stays = max(ZERO, abs(held) - closes)
@@ -193,13 +208,13 @@ class ManagerService:
         self._reservations.add(order, leg.price)
         self._publish(decision)
         self._publish(order)
-        if signal.stop_loss is not None or signal.take_profit is not None:
+        if signal.stop_loss is not None or signal.take_profit is not None or signal.targets:
             for child in self._children(signal, decision, order, instrument):
                 self._publish(child)
 
     def _with_proceeds_as_remedy(self, decision: RiskDecisionEvent, leg: OpeningLeg) -> RiskDecisionEvent:
         """Add to a refusal's remedy that proceeds would have funded the leg, if risk says so when asked."""
-        claims = self._reservations.totals()
+        claims = self._reservations.totals(group_of(leg.signal))
         if self._proceeds_fund or not claims.closing_exposure:
             return decision
         funded = msgspec.structs.replace(
@@ -237,57 +252,49 @@ class ManagerService:
         *,
         at_market: bool,
     ) -> OrderEvent:
-        side, purpose, signal_id = decision.side, decision.purpose, signal.signal_id
-        limit, stop = (None, None) if at_market else (signal.limit_price, signal.stop_price)
-        return OrderEvent(
+        purpose, signal_id = decision.purpose, signal.signal_id
+        order = OrderEvent(
             envelope=self._origin.effect_of(decision, decision.envelope.occurred_at),
             order_id=f"{signal_id}/open" if purpose is _OPEN else f"{signal_id}/close",
             signal_id=signal_id,
             strategy_id=signal.strategy_id,
             symbol=signal.symbol,
-            side=side,
+            side=decision.side,
             quantity=quantity,
             order_type=_MARKET if at_market else signal.order_type,
             time_in_force=_GTC if at_market else signal.time_in_force,
             purpose=purpose,
             decision_id=decision.decision_id,
-            limit_price=None if limit is None else instrument.round_limit_price(limit, side),
-            stop_price=None if stop is None else instrument.round_stop_price(stop, side),
         )
+        is_plain = signal.order_type is _MARKET and signal.expires_at is None and signal.oco_group is None
+        if at_market or is_plain:
+            return order
+        return with_terms(order, signal, instrument, rounds_prices=self._rounds_prices)
 
     def _children(
         self, signal: SignalEvent, decision: RiskDecisionEvent, parent: OrderEvent, instrument: Instrument
     ) -> list[OrderEvent]:
-        """Make the protective stop and the target, which rest once the parent has filled."""
-        side = Side.SELL if parent.side is Side.BUY else Side.BUY
-        children = []
-        for purpose, order_type, price in (
-            (OrderPurpose.STOP_LOSS, OrderType.STOP, signal.stop_loss),
-            (OrderPurpose.TAKE_PROFIT, OrderType.LIMIT, signal.take_profit),
-        ):
-            if price is None:
-                continue
-            is_stop = order_type is OrderType.STOP
-            children.append(
-                OrderEvent(
-                    envelope=self._origin.effect_of(decision, decision.envelope.occurred_at),
-                    order_id=f"{signal.signal_id}/{purpose}",
-                    signal_id=signal.signal_id,
-                    strategy_id=signal.strategy_id,
-                    symbol=signal.symbol,
-                    side=side,
-                    quantity=parent.quantity,
-                    order_type=order_type,
-                    time_in_force=_GTC,
-                    purpose=purpose,
-                    decision_id=decision.decision_id,
-                    limit_price=None if is_stop else instrument.round_limit_price(price, side),
-                    stop_price=instrument.round_stop_price(price, side) if is_stop else None,
-                    parent_order_id=parent.order_id,
-                    oco_group=signal.signal_id,
-                )
+        """Make the protective stop and the targets, which rest once the parent has filled."""
+        return [
+            OrderEvent(
+                envelope=self._origin.effect_of(decision, decision.envelope.occurred_at),
+                order_id=f"{signal.signal_id}/{each.name}",
+                signal_id=signal.signal_id,
+                strategy_id=signal.strategy_id,
+                symbol=signal.symbol,
+                side=Side.SELL if parent.side is Side.BUY else Side.BUY,
+                quantity=each.quantity,
+                order_type=each.order_type,
+                time_in_force=_GTC,
+                purpose=each.purpose,
+                decision_id=decision.decision_id,
+                limit_price=each.limit_price,
+                stop_price=each.stop_price,
+                parent_order_id=parent.order_id,
+                oco_group=signal.signal_id,
             )
-        return children
+            for each in exits_of(signal, parent, instrument, rounds_prices=self._rounds_prices)
+        ]
 
 
 def _purpose(signal: SignalEvent) -> OrderPurpose:

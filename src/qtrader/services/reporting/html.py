@@ -20,7 +20,7 @@ from qtrader.services.reporting.html_data import MARKER_LIMIT, STATIC_MARKER_LIM
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
 from qtrader.services.reporting.metrics import PerformanceSummary
-from qtrader.services.reporting.report import Curve, PriceChart, ReportContent
+from qtrader.services.reporting.report import Curve, PriceChart, ReportContent, Table
 
 _FOLDER: Final = Path(__file__).parent
 _POLICY: Final = (
@@ -61,6 +61,7 @@ def render(content: ReportContent) -> str:
             _price_section(content),
             _months_section(content.summary),
             _trades_section(content),
+            _doubts_section(content),
             _end_section(content),
             _measures_section(content.summary),
             _notes_section(content),
@@ -220,21 +221,37 @@ def _trades_section(content: ReportContent) -> str:
     count = len(content.trades.rows)
     if not count:
         return '<section><h2>Trades</h2><p class="empty">No trade was closed.</p></section>'
-    toggle = note = ""
+    rows = _long_table(
+        content.trades, "trades", "trades.csv", css="sortable", signed=("Gross", "Net", "Return")
+    )
+    return f"<section><h2>Trades <small>({count:,} closed, times in UTC)</small></h2>{rows}</section>"
+
+
+def _doubts_section(content: ReportContent) -> str:
+    doubts = content.doubts
+    if doubts is None:
+        return ""
+    heading = f"<h2>Fills in doubt <small>({len(doubts.fills.rows):,}, times in UTC)</small></h2>"
+    equity = f'<div class="scroll">{tables.table(doubts.equity)}</div>'
+    rows = _long_table(doubts.fills, "fills", "bounds.json", signed=("If worst", "If best"))
+    return f"<section>{heading}{_items(doubts.remarks, '')}{equity}{rows}</section>"
+
+
+def _long_table(content: Table, what: str, file: str, *, css: str = "", signed: Sequence[str] = ()) -> str:
+    """Write a table that shows its first rows, more when asked, and says where all are."""
+    count, toggle, note = len(content.rows), "", ""
     if count > tables.ROWS_SHOWN:
         embedded = min(count, tables.ROWS_EMBEDDED)
         toggle = (
-            '<input type="checkbox" class="all" id="all-trades"> '
-            f'<label class="toggle" for="all-trades">show all {embedded:,} rows</label>'
+            f'<input type="checkbox" class="all" id="all-{what}"> '
+            f'<label class="toggle" for="all-{what}">show all {embedded:,} rows</label>'
         )
     if count > tables.ROWS_EMBEDDED:
         note = (
-            f'<p class="hint">The first {tables.ROWS_EMBEDDED:,} of {count:,} trades are in this page; '
-            "trades.csv of the run directory has all.</p>"
+            f'<p class="hint">The first {tables.ROWS_EMBEDDED:,} of {count:,} {what} are in this page; '
+            f"{file} of the run directory has all.</p>"
         )
-    table = tables.table(content.trades, css="sortable", signed=("Gross", "Net", "Return"))
-    heading = f"<h2>Trades <small>({count:,} closed, times in UTC)</small></h2>"
-    return f'<section>{heading}{toggle}<div class="scroll">{table}</div>{note}</section>'
+    return f'{toggle}<div class="scroll">{tables.table(content, css=css, signed=signed)}</div>{note}'
 
 
 def _end_section(content: ReportContent) -> str:

@@ -54,11 +54,21 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtSection:
+    """What the fills that their bars leave open could have changed: final equity, the fills, and remarks."""
+
+    equity: Table
+    fills: Table
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReportContent:
     """One report.
 
     `equity` begins with the starting capital; `drawdown` and `benchmark` (scaled to the starting capital)
-    have its instants. `provenance` names what makes the run reproducible, in order.
+    have its instants. `doubts` is None where no fill is in doubt. `provenance` names what makes the run
+    reproducible, in order.
     """
 
     name: str
@@ -82,3 +92,4 @@ class ReportContent:
     costs: Table
     provenance: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
+    doubts: DoubtSection | None = None

@@ -9,26 +9,25 @@ writes one into a text says the same in whatever process it runs.
 from __future__ import annotations
 
 import random
-from functools import partial
 from hashlib import blake2b
-from numbers import Integral
-from operator import is_
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from qtrader.clock import from_epoch_us
 from qtrader.errors import StrategyError
-from qtrader.events.events import SignalEvent
+from qtrader.events.events import OrderCancelEvent, OrderModifyEvent, SignalEvent
 from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
-from qtrader.money import ZERO, decimal_of
+from qtrader.money import decimal_of
 from qtrader.services.strategy.arguments import (
     Price,
-    check_is_offered,
+    TakeProfit,
     member_of,
-    numbers_of,
+    positive,
+    terms_of,
 )
-from qtrader.services.strategy.position import PositionView, canonical
+from qtrader.services.strategy.orders import OrderView
+from qtrader.services.strategy.sight import Sight, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,59 +35,25 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from qtrader.events.base import BaseEvent
-    from qtrader.events.events import PriceBarEvent
     from qtrader.events.identity import Origin
-    from qtrader.market.history import BarHistory, HistoryWindow
-    from qtrader.services.account import AccountView
-
 
 _MARKET: Final = OrderType.MARKET
-_is_none: Final = partial(is_, None)
+_GTD: Final = TimeInForce.GTD
 
 
-class Surroundings(Protocol):
-    """What a context needs of the service around it."""
-
-    account: AccountView
-    history: BarHistory
-    trading_starts_us: int
-    has_one_interval: bool
-
-    def look(self, instant_us: int) -> None:
-        """Make prices and account those known at an instant."""
-        ...
-
-    def last_price(self, symbol: str) -> Decimal | None:
-        """Return the last known close."""
-        ...
-
-    def symbols(self) -> tuple[str, ...]:
-        """Return every symbol of the run."""
-        ...
-
-    def members(self, instant_us: int) -> tuple[str, ...]:
-        """Return the symbols of the universe at an instant."""
-        ...
-
-
-class Context:
+class Context(Sight):
     """Show a strategy what is known and take its signals."""
 
     __slots__ = (
-        "_cause",
-        "_instant_us",
         "_origin",
         "_publish",
         "_rng",
         "_seed",
         "_sent",
         "_sent_at_us",
-        "_surroundings",
-        "bar",
         "is_stopped",
         "logs",
         "records",
-        "strategy_id",
     )
 
     def __init__(
@@ -99,109 +64,18 @@ class Context:
         origin: Origin,
         seed: int,
     ) -> None:
-        self.strategy_id = strategy_id
-        #: The bar being handled, or None outside `on_bar`.
-        self.bar: PriceBarEvent | None = None
+        super().__init__(strategy_id, surroundings)
         #: What `log` was given: (instant in microseconds, message, fields).
         self.logs: list[tuple[int, str, dict[str, Any]]] = []
         #: What `record` was given: (instant in microseconds, name, value).
         self.records: list[tuple[int, str, float]] = []
         self.is_stopped = False
-        self._surroundings = surroundings
         self._publish = publish
         self._origin = origin
-        self._instant_us = 0
-        self._cause: BaseEvent | None = None
         self._seed = seed
         self._rng: random.Random | None = None
         self._sent: dict[str, int] = {}
         self._sent_at_us = -1
-
-    def turn_to(self, instant_us: int, cause: BaseEvent | None) -> None:
-        """Stand at an instant outside `on_bar`; signals from here are effects of `cause`."""
-        self.bar = None
-        self._instant_us = instant_us
-        self._cause = cause
-
-    @property
-    def now_us(self) -> int:
-        """The present instant in microseconds since the Unix epoch."""
-        bar = self.bar
-        return self._instant_us if bar is None else bar.closed_at_us
-
-    @property
-    def now(self) -> datetime:
-        """The present instant: in `on_bar` the bar's close."""
-        return from_epoch_us(self.now_us)
-
-    @property
-    def is_warmup(self) -> bool:
-        """Tell whether trading has not begun yet; signals are refused until it has."""
-        return self.now_us <= self._surroundings.trading_starts_us
-
-    @property
-    def universe(self) -> tuple[str, ...]:
-        """The symbols that belong to the universe now."""
-        return self._surroundings.members(self.now_us)
-
-    @property
-    def cash(self) -> Decimal:
-        """Cash of the whole account, in its base currency."""
-        return canonical(self._account().cash())
-
-    @property
-    def equity(self) -> Decimal:
-        """Value of the whole account at the last known closes."""
-        return canonical(self._account().equity)
-
-    def position(self, symbol: str) -> PositionView:
-        """Return this strategy's position in a symbol; it is falsy when there is none.
-
-        Raises:
-            StrategyError: the run has no such symbol.
-        """
-        bar, surroundings = self.bar, self._surroundings
-        account = surroundings.account
-        last_close: Decimal | float | None
-        if bar is not None and symbol == bar.symbol and surroundings.has_one_interval:
-            # The bar is the last of its symbol.
-            last_close = bar.close
-        else:
-            self._check_symbol(symbol)
-            surroundings.look(self.now_us)
-            last_close = surroundings.last_price(symbol)
-        strategy_id = self.strategy_id
-        quantity = account.quantity(strategy_id, symbol)
-        cost = account.cost(strategy_id, symbol) if quantity else ZERO
-        return PositionView(symbol, canonical(quantity), cost, last_close)
-
-    @property
-    def positions(self) -> tuple[PositionView, ...]:
-        """Open positions of this strategy, by symbol."""
-        account = self._account()
-        held = sorted(each.symbol for each in account.positions(self.strategy_id))
-        return tuple(self.position(symbol) for symbol in held)
-
-    def history(self, symbol: str | None = None, count: int | None = None) -> HistoryWindow:
-        """Return copies of a symbol's closed bars, oldest first, adjusted for the splits effective by now.
-
-        Args:
-            symbol: by default that of the bar being handled.
-            count: how many bars at most; all without one.
-
-        Raises:
-            StrategyError: the run has no such symbol, or `count` is not positive.
-        """
-        if symbol is None:
-            if self.bar is None:
-                msg = "history: outside on_bar there is no bar to take the symbol from; name one"
-                raise StrategyError(msg)
-            symbol = self.bar.symbol
-        if isinstance(symbol, Integral):
-            msg = f"history: {symbol} is no symbol; the number of bars goes by its name, count={symbol}"
-            raise StrategyError(msg)
-        self._check_symbol(symbol)
-        return self._surroundings.history.window(symbol, count, self.now_us)
 
     @property
     def rng(self) -> random.Random:
@@ -233,8 +107,15 @@ class Context:
         stop_price: Price | None = None,
         time_in_force: TimeInForce | str = TimeInForce.GTC,
         stop_loss: Price | None = None,
-        take_profit: Price | None = None,
+        take_profit: TakeProfit | None = None,
         reason: str | None = None,
+        trail_amount: Price | None = None,
+        trail_percent: Price | None = None,
+        trail_atr_multiple: Price | None = None,
+        trail_atr_period: int | None = None,
+        trail_limit_offset: Price | None = None,
+        expires_at: datetime | None = None,
+        oco_group: str | None = None,
     ) -> SignalEvent:
         """Say what this strategy wants; manager and risk decide what becomes of it.
 
@@ -245,27 +126,30 @@ class Context:
             confidence: 0 to 1; sizes only where the policy says so.
             quantity: shares, instead of the policy's sizing; positive.
             fraction: the part of the position to close, above 0 up to 1; only for closing.
-            order_type: market, limit, stop or stop_limit.
-            limit_price: for limit orders.
-            stop_price: for stop orders.
-            time_in_force: day or gtc.
+            order_type: market, limit, stop, stop_limit, trailing_stop, trailing_stop_limit, market_on_open,
+                limit_on_open, market_on_close, limit_on_close, market_if_touched or limit_if_touched.
+            limit_price: for the types with a limit.
+            stop_price: for the types with a trigger; for a trailing order the stop to begin with, if any.
+            time_in_force: day, gtc, gtd, ioc or fok.
             stop_loss: price of a protective stop that rests once the order has filled.
-            take_profit: price of a limit that rests once the order has filled.
+            take_profit: price of a limit that rests once the order has filled; or several targets, as a list
+                of prices, which share the entry equally, or of (price, fraction) pairs. The last target takes
+                what rounding leaves, unless the fractions add up to less than 1.
             reason: a sentence for whoever asks why.
+            trail_amount: distance of a trailing stop from the best price, per unit.
+            trail_percent: the same in percent of the best price.
+            trail_atr_multiple: the same in average true ranges, measured when the order is accepted.
+            trail_atr_period: bars of that range.
+            trail_limit_offset: how far a trailing_stop_limit's limit lies beyond its stop, per unit.
+            expires_at: the instant from which a gtd order rests no longer, with a time zone.
+            oco_group: a name that entries in the same symbol share of which one may fill: what one fills,
+                the others can fill no longer.
 
         Raises:
             StrategyError: an argument is not usable; the message names it and what is allowed.
         """
-        if self.is_stopped:
-            msg = (
-                f"strategy {self.strategy_id}: the run has ended; a signal for {symbol} can no longer be sent"
-            )
-            raise StrategyError(msg)
         bar = self.bar
-        if bar is None:
-            cause, instant_us = self._cause, self._instant_us
-        else:
-            cause, instant_us = bar, bar.closed_at_us
+        cause, instant_us = self._present(f"a signal for {symbol}")
         if bar is None or symbol != bar.symbol:
             self._check_symbol(symbol)
             self._surroundings.look(instant_us)
@@ -275,11 +159,46 @@ class Context:
             order_type = member_of(OrderType, "order_type", order_type)
         if not isinstance(time_in_force, TimeInForce):
             time_in_force = member_of(TimeInForce, "time_in_force", time_in_force)
-        check_is_offered(order_type, time_in_force)
-        given = (price, confidence, quantity, fraction, limit_price, stop_price, stop_loss, take_profit)
-        # Most signals say no more than a symbol and an intention: then there is nothing to read.
-        is_plain = order_type is _MARKET and all(map(_is_none, given))
-        wish = {} if is_plain else numbers_of(intention, order_type, given)
+        # Most signals say no more than a symbol, an intention and a size: then there is little to read.
+        if (
+            order_type is _MARKET
+            and time_in_force is not _GTD
+            and confidence is fraction is limit_price is stop_price is None
+            and stop_loss is None
+            and take_profit is None
+            and trail_amount is trail_percent is trail_atr_multiple is None
+            and trail_atr_period is trail_limit_offset is None
+            and expires_at is None
+            and oco_group is None
+        ):
+            wish: dict[str, Any] = {}
+            if quantity is not None:
+                wish["quantity"] = positive("quantity", quantity)
+            if price is not None:
+                wish["price"] = positive("price", price)
+        else:
+            wish = terms_of(
+                intention,
+                order_type,
+                time_in_force,
+                trail=(
+                    trail_amount,
+                    trail_percent,
+                    trail_atr_multiple,
+                    trail_atr_period,
+                    trail_limit_offset,
+                ),
+                take_profit=take_profit,
+                expires_at=expires_at,
+                oco_group=oco_group,
+                confidence=confidence,
+                fraction=fraction,
+                price=price,
+                quantity=quantity,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                stop_loss=stop_loss,
+            )
         if price is None:
             wish["price"] = self._decision_price(symbol)
         # Identities are given out only when nothing can fail any more.
@@ -287,7 +206,7 @@ class Context:
         signal = SignalEvent(
             envelope=self._origin.beginning(cause, now),
             **wish,
-            signal_id=self._signal_id(symbol, instant_us, now),
+            signal_id=f"{self.strategy_id}:{symbol}:{self._ordinal(symbol, instant_us, now)}",
             strategy_id=self.strategy_id,
             symbol=symbol,
             intention=intention,
@@ -298,16 +217,87 @@ class Context:
         self._publish(signal)
         return signal
 
-    def _account(self) -> AccountView:
-        self._surroundings.look(self.now_us)
-        return self._surroundings.account
+    def cancel(self, order: OrderView | str, reason: str | None = None) -> OrderCancelEvent:
+        """Ask that an order of this strategy rest no longer; children that wait for it go with it.
 
-    def _check_symbol(self, symbol: str) -> None:
-        known = self._surroundings.symbols()
-        if symbol not in known:
-            shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-            msg = f"strategy {self.strategy_id}: unknown symbol {symbol!r}; this run has {shown}"
+        The answer is the order's step to `canceled`, or a refusal that `on_request_refusal` hears of: an
+        order that is done, or was never accepted, cannot be canceled.
+
+        Args:
+            order: one of `orders`, or an order's id.
+            reason: a sentence for whoever asks why.
+
+        Raises:
+            StrategyError: an argument is not usable; the message names it and what is allowed.
+        """
+        order_id = _order_id_of(order)
+        cause, instant_us = self._present(f"a request to cancel {order_id}")
+        now = from_epoch_us(instant_us)
+        request = OrderCancelEvent(
+            envelope=self._origin.beginning(cause, now),
+            request_id=f"{order_id}/cancel:{self._ordinal(order_id, instant_us, now)}",
+            order_id=order_id,
+            strategy_id=self.strategy_id,
+            reason=reason or None,
+        )
+        self._publish(request)
+        return request
+
+    def modify(
+        self,
+        order: OrderView | str,
+        *,
+        quantity: Price | None = None,
+        limit_price: Price | None = None,
+        stop_price: Price | None = None,
+        reason: str | None = None,
+    ) -> OrderModifyEvent:
+        """Ask that an order of this strategy rest on other terms; what is not given stays as it is.
+
+        The answer is an update of the order with reason `modified`, or a refusal that `on_request_refusal`
+        hears of. A new price sends the order to the end of the line, and it meets only bars that open from
+        now on; a smaller quantity keeps its place. A larger quantity is refused: it takes a signal, which
+        risk sees.
+
+        Args:
+            order: one of `orders`, or an order's id.
+            quantity: units to be ordered in all, those that have filled included.
+            limit_price: for the types with a limit.
+            stop_price: for the types with a trigger that does not trail.
+            reason: a sentence for whoever asks why.
+
+        Raises:
+            StrategyError: an argument is not usable; the message names it and what is allowed.
+        """
+        order_id = _order_id_of(order)
+        terms = {
+            "quantity": positive("quantity", quantity),
+            "limit_price": positive("limit_price", limit_price),
+            "stop_price": positive("stop_price", stop_price),
+        }
+        if not any(terms.values()):
+            msg = f"modify: nothing is to change in {order_id}; give quantity=, limit_price= or stop_price="
             raise StrategyError(msg)
+        cause, instant_us = self._present(f"a request to modify {order_id}")
+        now = from_epoch_us(instant_us)
+        request = OrderModifyEvent(
+            envelope=self._origin.beginning(cause, now),
+            request_id=f"{order_id}/modify:{self._ordinal(order_id, instant_us, now)}",
+            order_id=order_id,
+            strategy_id=self.strategy_id,
+            **terms,
+            reason=reason or None,
+        )
+        self._publish(request)
+        return request
+
+    def _present(self, wish: str) -> tuple[BaseEvent | None, int]:
+        """Return what a wish is the effect of, and its instant; refuse it once the run has ended."""
+        if self.is_stopped:
+            msg = f"strategy {self.strategy_id}: the run has ended; {wish} can no longer be sent"
+            raise StrategyError(msg)
+        bar = self.bar
+        return (self._cause, self._instant_us) if bar is None else (bar, bar.closed_at_us)
 
     def _decision_price(self, symbol: str) -> Decimal:
         if self.bar is not None and self.bar.symbol == symbol:
@@ -318,13 +308,22 @@ class Context:
             raise StrategyError(msg)
         return price
 
-    def _signal_id(self, symbol: str, instant_us: int, now: datetime) -> str:
+    def _ordinal(self, subject: str, instant_us: int, now: datetime) -> str:
+        """Count what is said of a symbol or an order at an instant, and write both."""
         if instant_us != self._sent_at_us:
             self._sent.clear()
             self._sent_at_us = instant_us
-        ordinal = self._sent.get(symbol, 0)
-        self._sent[symbol] = ordinal + 1
-        return f"{self.strategy_id}:{symbol}:{_compact(now)}:{ordinal}"
+        ordinal = self._sent.get(subject, 0)
+        self._sent[subject] = ordinal + 1
+        return f"{_compact(now)}:{ordinal}"
+
+
+def _order_id_of(order: OrderView | str) -> str:
+    order_id = order.order_id if isinstance(order, OrderView) else order
+    if not isinstance(order_id, str) or not order_id:
+        msg = f"order is {order!r}; allowed is one of context.orders, or an order's id"
+        raise StrategyError(msg)
+    return order_id
 
 
 def _compact(instant: datetime) -> str:

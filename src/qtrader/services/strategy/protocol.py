@@ -21,11 +21,26 @@ from qtrader.services.strategy.shape import annotations_of, check_handlers, chec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
+    from qtrader.events.events import (
+        FillEvent,
+        OrderRequestRejectedEvent,
+        OrderUpdateEvent,
+        PriceBarEvent,
+        SignalRejectedEvent,
+    )
     from qtrader.services.strategy.context import Context
 
 #: The handlers a strategy may have; it needs one of the first two.
-HANDLERS = ("on_bar", "on_slice", "on_start", "on_fill", "on_order", "on_refusal", "on_stop")
+HANDLERS = (
+    "on_bar",
+    "on_slice",
+    "on_start",
+    "on_fill",
+    "on_order",
+    "on_refusal",
+    "on_request_refusal",
+    "on_stop",
+)
 
 
 class BarStrategy(Protocol):
@@ -87,6 +102,9 @@ class Strategy:
 
     def on_refusal(self, refusal: SignalRejectedEvent, context: Context) -> None:
         """Handle the refusal of one of this strategy's signals."""
+
+    def on_request_refusal(self, refusal: OrderRequestRejectedEvent, context: Context) -> None:
+        """Handle the refusal to cancel or modify an order."""
 
     def on_stop(self, context: Context) -> None:
         """Finish after the last bar; signals are no longer possible."""

@@ -1,9 +1,10 @@
 """The engine's side of a strategy worker: strategies in another process, behind the service's own surface.
 
 Events go to the worker as they come; the bars of an instant go with `on_slice`, which waits for the signals
-that answer them and publishes these. The pipe carries contract documents, one JSON line each, and empty lines
-that end a turn. The log is byte for byte that of a run in one process, so long as nobody but strategies
-publishes events while bars are delivered: the worker's signals come after the last bar of their instant.
+and requests that answer them and publishes these. The pipe carries contract documents, one JSON line each,
+and empty lines that end a turn. The log is byte for byte that of a run in one process, so long as nobody but
+strategies publishes events while bars are delivered: what the worker answers comes after the last bar of
+their instant.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from qtrader.errors import QTraderError
+from qtrader.errors import ContractError, QTraderError
 from qtrader.events import codec
-from qtrader.events.events import SignalEvent
+from qtrader.events.events import OrderCancelEvent, OrderModifyEvent, SignalEvent
 from qtrader.services.strategy.remote_facts import (
     MARK,
     StrategyNotes,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         CorporateActionEvent,
         FillEvent,
         LedgerEntryEvent,
+        OrderEvent,
+        OrderRequestRejectedEvent,
         OrderUpdateEvent,
         PriceBarEvent,
         SignalRejectedEvent,
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 
 #: `-P` keeps the working directory off the worker's import path; it gets the engine's path instead.
 _COMMAND = (sys.executable, "-P", "-m", "qtrader.services.strategy.worker")
+#: What strategies publish.
+_WISHES = (SignalEvent, OrderCancelEvent, OrderModifyEvent)
 #: How many of a worker's last lines an error shows.
 _LINES_KEPT = 20
 #: A worker that has closed its pipe needs no longer to end.
@@ -118,11 +123,11 @@ class RemoteStrategies:
         """Do nothing: the bars of an instant go together, with `on_slice`."""
 
     def on_slice(self, bars: Sequence[PriceBarEvent]) -> None:
-        """Send the bars of an instant and publish the signals that come back.
+        """Send the bars of an instant and publish the signals and requests that come back.
 
         Raises:
             HandlerError: a strategy raised.
-            ContractError: what came back is no signal.
+            ContractError: what came back is neither signal nor request.
             QTraderError: the worker ended.
         """
         if not bars:
@@ -135,12 +140,20 @@ class RemoteStrategies:
         """Send a fill."""
         self._send(fill)
 
+    def on_order(self, order: OrderEvent) -> None:
+        """Send an order; the worker's view of orders is made of them."""
+        self._send(order)
+
     def on_order_update(self, update: OrderUpdateEvent) -> None:
         """Send an order's step."""
         self._send(update)
 
     def on_signal_rejected(self, refusal: SignalRejectedEvent) -> None:
         """Send a refusal."""
+        self._send(refusal)
+
+    def on_order_request_rejected(self, refusal: OrderRequestRejectedEvent) -> None:
+        """Send the refusal of a request."""
         self._send(refusal)
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
@@ -168,8 +181,8 @@ class RemoteStrategies:
         if self._worker is None:
             msg = "the strategies have not been started; on_start comes first"
             raise QTraderError(msg)
-        for signal in self._worker.take_turn():
-            self._publish(signal)
+        for wish in self._worker.take_turn():
+            self._publish(wish)
 
 
 class _Worker:
@@ -202,15 +215,15 @@ class _Worker:
         # The bus has validated a decision's body, and the tape every bar.
         self._write(codec.encode(event, is_validated=True) + b"\n")
 
-    def take_turn(self) -> list[SignalEvent]:
-        """End the turn and wait for the signals that answer it."""
+    def take_turn(self) -> list[ValidatedEvent]:
+        """End the turn and wait for the signals and requests that answer it."""
         self._write(b"\n", is_last=True)
-        signals = []
+        wishes = []
         while (line := self._incoming.readline()) != b"\n":
             if not line.endswith(b"\n"):
                 raise self._failure()
-            signals.append(codec.decode_as(SignalEvent, line))
-        return signals
+            wishes.append(_wish_of(line))
+        return wishes
 
     def finish(self) -> WorkerNotes:
         """Wait for the worker's end and return what its strategies logged and recorded."""
@@ -250,6 +263,16 @@ class _Worker:
         lines = "\n".join(self._side.last_lines) or "(nothing)"
         msg = f"the strategy worker ended {how} before it had answered; its last lines were:\n{lines}"
         return QTraderError(msg)
+
+
+def _wish_of(line: bytes) -> ValidatedEvent:
+    """Read what a strategy may publish, and nothing else."""
+    wish = codec.decode(line)
+    if not isinstance(wish, _WISHES):
+        allowed = ", ".join(repr(each.event_type) for each in _WISHES)
+        msg = f"contract envelope.v1, field event_type: found {wish.event_type!r}; must be one of {allowed}"
+        raise ContractError(msg)
+    return wish
 
 
 class _SideChannel:

@@ -2,8 +2,9 @@
 
 Within an instant the order is: what happened to a strategy's orders since it last looked (fills, updates,
 refusals), then `on_bar` by symbol and, for one symbol, by strategy in the order of wiring, then `on_slice`
-once. A service lives on events alone: its account is a projection of ledger entries, its history a tape or
-the bars it was given, so it can run in a process that sees only contract JSON.
+once. A service lives on events alone: its account is a projection of ledger entries, its orders one of orders
+and their updates, its history a tape or the bars it was given, so it can run in a process that sees only
+contract JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +15,17 @@ from qtrader.errors import HandlerError, StrategyFailedError
 from qtrader.events import codec
 from qtrader.events.base import BaseEvent
 from qtrader.events.event_bus import handler_error
-from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
+from qtrader.events.events import (
+    FillEvent,
+    OrderEvent,
+    OrderRequestRejectedEvent,
+    OrderUpdateEvent,
+    PriceBarEvent,
+    SignalRejectedEvent,
+)
 from qtrader.events.identity import Origin
 from qtrader.services.strategy.context import Context
+from qtrader.services.strategy.orders import OrderProjection
 from qtrader.services.strategy.protocol import Strategy
 
 if TYPE_CHECKING:
@@ -28,9 +37,15 @@ if TYPE_CHECKING:
     from qtrader.services.account import AccountView
 
     BarHandler = Callable[[PriceBarEvent, Context], None]
+    Notice = FillEvent | OrderUpdateEvent | SignalRejectedEvent | OrderRequestRejectedEvent
 
 #: Which handler of a strategy takes which notice.
-_NOTICES = {FillEvent: "on_fill", OrderUpdateEvent: "on_order", SignalRejectedEvent: "on_refusal"}
+_NOTICES = {
+    FillEvent: "on_fill",
+    OrderUpdateEvent: "on_order",
+    SignalRejectedEvent: "on_refusal",
+    OrderRequestRejectedEvent: "on_request_refusal",
+}
 
 
 class StrategyService:
@@ -70,6 +85,7 @@ class StrategyService:
         has_one_interval: bool = False,
     ) -> None:
         self.account = account
+        self.orders = OrderProjection()
         self.history = history
         self.trading_starts_us = trading_starts_us
         self.has_one_interval = has_one_interval
@@ -141,14 +157,24 @@ class StrategyService:
         if FillEvent in self._wanted_notices:
             self._keep(fill)
 
+    def on_order(self, order: OrderEvent) -> None:
+        """Take an order in, for the strategies to see."""
+        self.orders.on_order(order)
+
     def on_order_update(self, update: OrderUpdateEvent) -> None:
-        """Keep an order's step for its strategy until it next looks."""
+        """Follow an order's step, and keep it for its strategy until it next looks."""
+        self.orders.on_order_update(update)
         if OrderUpdateEvent in self._wanted_notices:
             self._keep(update)
 
     def on_signal_rejected(self, refusal: SignalRejectedEvent) -> None:
         """Keep a refusal for its strategy until it next looks."""
         if SignalRejectedEvent in self._wanted_notices:
+            self._keep(refusal)
+
+    def on_order_request_rejected(self, refusal: OrderRequestRejectedEvent) -> None:
+        """Keep a request's refusal for its strategy until it next looks."""
+        if OrderRequestRejectedEvent in self._wanted_notices:
             self._keep(refusal)
 
     def deliver_notices(self, instant_us: int) -> None:
@@ -179,7 +205,7 @@ class StrategyService:
             if chosen:
                 runner.on_slice_event(chosen, instant_us)
 
-    def _keep(self, notice: FillEvent | OrderUpdateEvent | SignalRejectedEvent) -> None:
+    def _keep(self, notice: Notice) -> None:
         runner = self._runners.get(notice.strategy_id)
         if runner is not None and type(notice) in runner.wanted_notices:
             # As it would arrive in another process: its Decimals in their canonical form.
@@ -197,7 +223,7 @@ class _Runner:
         self.on_slice: Callable[[tuple[PriceBarEvent, ...], Context], None] | None = getattr(
             strategy, "on_slice", None
         )
-        self.notices: list[FillEvent | OrderUpdateEvent | SignalRejectedEvent] = []
+        self.notices: list[Notice] = []
         self.wanted_notices = frozenset(kind for kind, handler in _NOTICES.items() if self.takes(handler))
 
     def takes(self, handler: str) -> bool:

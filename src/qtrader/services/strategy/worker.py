@@ -1,10 +1,10 @@
 """The strategy service in a process of its own, which knows nothing but the events that it is sent.
 
 Contract documents come in, one JSON line each; an empty line ends a turn, and the worker answers with its
-signals and an empty line. The first turn starts the strategies. A turn with bars is the decision phase of
-their instant: all of them are known before any strategy sees one. A later turn without bars stops the
-strategies and ends the worker. Account, marks and history are projections of what came in, so that the
-signals, and with them the log, are those of a run in one process.
+signals and requests and an empty line. The first turn starts the strategies. A turn with bars is the decision
+phase of their instant: all of them are known before any strategy sees one. A later turn without bars stops
+the strategies and ends the worker. Account, orders, marks and history are projections of what came in, so
+that the signals, and with them the log, are those of a run in one process.
 
 The worker has no clock: its present is the latest instant that it was told of.
 """
@@ -25,6 +25,10 @@ from qtrader.events.events import (
     CorporateActionEvent,
     FillEvent,
     LedgerEntryEvent,
+    OrderCancelEvent,
+    OrderEvent,
+    OrderModifyEvent,
+    OrderRequestRejectedEvent,
     OrderUpdateEvent,
     PriceBarEvent,
     SignalEvent,
@@ -89,10 +93,13 @@ class StrategyWorker:
         self._bus.subscribe(CorporateActionEvent, self._marks.on_corporate_action)
         self._bus.subscribe(LedgerEntryEvent, account.on_ledger_entry)
         self._bus.subscribe(FillEvent, self._service.on_fill)
+        self._bus.subscribe(OrderEvent, self._service.on_order)
         self._bus.subscribe(OrderUpdateEvent, self._service.on_order_update)
         self._bus.subscribe(SignalRejectedEvent, self._service.on_signal_rejected)
+        self._bus.subscribe(OrderRequestRejectedEvent, self._service.on_order_request_rejected)
         self._bus.subscribe(PriceBarEvent, self._service.on_bar)
-        self._bus.subscribe(SignalEvent, self._send)
+        for wish in (SignalEvent, OrderCancelEvent, OrderModifyEvent):
+            self._bus.subscribe(wish, self._send)
 
     def contexts(self) -> Mapping[str, Context]:
         """Return each strategy's context, by id."""
@@ -142,7 +149,7 @@ class StrategyWorker:
             self._bus.deliver(bar)
         self._service.on_slice(bars)
 
-    def _send(self, wish: SignalEvent) -> None:
+    def _send(self, wish: SignalEvent | OrderCancelEvent | OrderModifyEvent) -> None:
         self._outgoing.write(codec.encode(wish) + b"\n")
 
     def _answer(self) -> None:

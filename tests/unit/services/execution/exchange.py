@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from qtrader.clock import from_epoch_us
 from qtrader.events import codec
 from qtrader.events.base import BaseEvent, ValidatedEvent
@@ -20,6 +22,7 @@ from qtrader.events.events import (
 from qtrader.events.identity import Envelope, Origin, uuid8
 from qtrader.events.vocabulary import ActionType, OrderPurpose, OrderType, Side, TimeInForce
 from qtrader.market.instruments import Instrument
+from qtrader.money import decimal_of
 from qtrader.services.execution.service import ExecutionService
 from qtrader.services.execution.settings import ExecutionSettings
 
@@ -48,6 +51,10 @@ def bar(day: int, prices: str, symbol: str = "AAPL") -> PriceBarEvent:
     return PriceBarEvent(symbol, "1d", opens(day), closes(day), opened, high, low, close, 1e6)
 
 
+def with_volume(each: PriceBarEvent, volume: float) -> PriceBarEvent:
+    return msgspec.structs.replace(each, volume=volume)
+
+
 def _decimal(value: str | int | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
@@ -57,19 +64,42 @@ class Exchange:
 
     def __init__(self, instruments: Sequence[Instrument] = (), **settings: Any) -> None:
         self.events: list[BaseEvent] = []
+        #: Off where an order is given that no contract allows, so that its update shows what it was.
+        self.checks_events = True
         self.orders: dict[str, OrderEvent] = {}
+        #: The last bar of each symbol, and average true ranges by period.
+        self.bars: dict[str, PriceBarEvent] = {}
+        self.ranges: dict[int, Decimal] = {}
         known = {instrument.symbol: instrument for instrument in instruments}
         self.service = ExecutionService(
             publish=self._publish,
             origin=Origin("run", "execution_service"),
             settings=ExecutionSettings.model_validate(settings),
             instrument=lambda symbol: known.get(symbol) or Instrument(symbol=symbol),
-            session_close_after=session_close_after,
+            market=self,
         )
+
+    def session_close_after(self, symbol: str, instant_us: int) -> int:
+        return session_close_after(symbol, instant_us)
+
+    def session_prints(self, bar: PriceBarEvent) -> tuple[bool, bool]:
+        day = (bar.opened_at_us - START) // DAY
+        return bar.opened_at_us <= opens(day) < bar.closed_at_us, closes(day) <= bar.closed_at_us
+
+    def previous_bar(self, bar: PriceBarEvent) -> PriceBarEvent | None:
+        return self.bars.get(bar.symbol)
+
+    def last_price(self, symbol: str) -> Decimal | None:
+        known = self.bars.get(symbol)
+        return None if known is None else decimal_of(known.close)
+
+    def average_true_range(self, symbol: str, period: int, at_us: int) -> Decimal | None:
+        return self.ranges.get(period)
 
     def _publish(self, event: BaseEvent) -> None:
         assert isinstance(event, ValidatedEvent)
-        codec.validate(event)
+        if self.checks_events:
+            codec.validate(event)
         self.events.append(event)
 
     def order(
@@ -82,11 +112,14 @@ class Exchange:
         strategy: str = "sma",
         symbol: str = "AAPL",
         day: bool = False,
-        **links: str | None,
+        parent: str | None = None,
+        oco: str | None = None,
+        **terms: Any,
     ) -> None:
         """Give an order at the close of day 0 or at another instant.
 
-        It is written as `buy 100`, `sell 100 limit 98` or `buy 100 stop 105 limit 106`.
+        It is written as `buy 100`, `sell 100 limit 98` or `buy 100 stop 105 limit 106`; what the text cannot
+        say is given as fields of the order (`order_type=`, `trail_amount=`).
         """
         parts = words.split()
         prices = dict(zip(parts[2::2], parts[3::2], strict=True))
@@ -95,30 +128,29 @@ class Exchange:
             frozenset({"limit"}): OrderType.LIMIT,
             frozenset({"stop"}): OrderType.STOP,
         }.get(frozenset(prices), OrderType.STOP_LIMIT)
-        self.send(
-            OrderEvent(
-                envelope=Envelope.known(
-                    event_id=uuid8(order_id),
-                    run_id="run",
-                    occurred_at=from_epoch_us(closes(0) if at_us is None else at_us),
-                    source_service="manager_service",
-                    correlation_id=uuid8("signal"),
-                ),
-                order_id=order_id,
-                signal_id="signal",
-                strategy_id=strategy,
-                symbol=symbol,
-                side=Side(parts[0]),
-                quantity=Decimal(parts[1]),
-                order_type=kind,
-                time_in_force=TimeInForce.DAY if day else TimeInForce.GTC,
-                purpose=OrderPurpose(purpose),
-                limit_price=_decimal(prices.get("limit")),
-                stop_price=_decimal(prices.get("stop")),
-                parent_order_id=links.get("parent"),
-                oco_group=links.get("oco"),
-            )
+        order = OrderEvent(
+            envelope=Envelope.known(
+                event_id=uuid8(order_id),
+                run_id="run",
+                occurred_at=from_epoch_us(closes(0) if at_us is None else at_us),
+                source_service="manager_service",
+                correlation_id=uuid8("signal"),
+            ),
+            order_id=order_id,
+            signal_id="signal",
+            strategy_id=strategy,
+            symbol=symbol,
+            side=Side(parts[0]),
+            quantity=Decimal(parts[1]),
+            order_type=kind,
+            time_in_force=TimeInForce.DAY if day else TimeInForce.GTC,
+            purpose=OrderPurpose(purpose),
+            limit_price=_decimal(prices.get("limit")),
+            stop_price=_decimal(prices.get("stop")),
+            parent_order_id=parent,
+            oco_group=oco,
         )
+        self.send(msgspec.structs.replace(order, **terms) if terms else order)
 
     def send(self, order: OrderEvent) -> None:
         self.orders[order.order_id] = order
@@ -150,6 +182,8 @@ class Exchange:
         now_us = bars[0].closed_at_us
         self.service.begin_instant(bars, from_epoch_us(now_us))
         self._drain()
+        for each in bars:
+            self.bars[each.symbol] = each
         self.service.expire_due(now_us)
         return [event for event in self.events[first:] if isinstance(event, FillEvent)]
 
@@ -187,6 +221,14 @@ class Exchange:
     def steps(self, order_id: str) -> list[str]:
         """Tell an order's life as `status:reason`."""
         return [f"{update.status.value}:{update.reason}" for update in self.updates(order_id)]
+
+    def trades(self, order_id: str) -> list[str]:
+        """Tell an order's fills as `quantity at price basis`, with `?` where ambiguous."""
+        return [
+            f"{text(fill.quantity)} at {text(fill.price)} {fill.basis.value}" + "?" * fill.is_ambiguous
+            for fill in self.fills
+            if fill.order_id == order_id
+        ]
 
     @property
     def fills(self) -> list[FillEvent]:

@@ -74,6 +74,18 @@ def test_after_an_entry_at_the_close_its_bar_is_over(mode: str) -> None:
     assert told(exchange.match(bar(2, "100,101,94,100"))) == ["a/stop_loss sell 100 95 stop"]
 
 
+def test_one_target_may_be_certain_and_another_in_doubt() -> None:
+    # After the limit at 98 the close of 105 surely passed 100; the high of 112 may have come before it.
+    exchange = Exchange()
+    exchange.order("a", "buy 100 limit 98")
+    for name, quantity, limit in (("near", 50, 100), ("far", 50, 110)):
+        exchange.order(f"a/{name}", f"sell {quantity} limit {limit}", purpose="take_profit", parent="a")
+    entry, near = exchange.match(bar(1, "100,112,97,105"))
+    assert (entry.is_ambiguous, entry.worst_exit_price, entry.best_exit_price) == (True, None, Decimal(110))
+    assert (near.order_id, near.price, near.is_ambiguous) == ("a/near", Decimal(100), False)
+    assert exchange.steps("a/far")[-1] == "accepted:parent_filled"
+
+
 def test_held_children_meet_no_bar() -> None:
     exchange = Exchange()
     exchange.bracket("a", "buy 100 limit 50", "45", "110")

@@ -35,7 +35,7 @@ def working(quantity: str = "100") -> WorkingOrder:
         time_in_force=TimeInForce.GTC,
         purpose=OrderPurpose.OPEN,
     )
-    return WorkingOrder(event, 1, 0, event.quantity, None, None)
+    return WorkingOrder(event, 1, 0, None, None)
 
 
 @pytest.mark.parametrize("status", [None, *OrderStatus])

@@ -71,7 +71,7 @@ def test_prices_are_rounded_by_side_when_accepted() -> None:
             "sell 1 stop 9",
             {"parent": "open", "purpose": "stop_loss", "strategy": "other"},
             "invalid_child",
-            "other side",
+            "the strategy of its parent open, sma",
         ),
         (
             "sell 1 stop 8",
@@ -115,7 +115,7 @@ def test_what_no_contract_allows_is_refused_all_the_same(change: dict[str, Any],
     exchange = Exchange()
     exchange.order("a", "buy 100 limit 98")
     order = msgspec.structs.replace(exchange.orders["a"], **change)
-    refused = refusal(order, Instrument(symbol="AAPL"), None, None)
+    refused = refusal(order, Instrument(symbol="AAPL"), None, None, order.occurred_at)
     assert refused is not None
     assert refused.reason == reason
 

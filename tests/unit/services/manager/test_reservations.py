@@ -25,7 +25,13 @@ def _money() -> Iterator[None]:
 
 
 def order(
-    number: int, purpose: str = "open", side: str = "buy", quantity: str = "100", symbol: str = "AAPL"
+    number: int,
+    purpose: str = "open",
+    side: str = "buy",
+    quantity: str = "100",
+    symbol: str = "AAPL",
+    *,
+    group: str | None = None,
 ) -> OrderEvent:
     return OrderEvent(
         **envelope(f"order:{number}", at(1)),
@@ -38,6 +44,7 @@ def order(
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.GTC,
         purpose=OrderPurpose(purpose),
+        oco_group=group,
     )
 
 
@@ -110,50 +117,135 @@ def test_a_holding_names_the_orders_on_their_way_for_it() -> None:
     assert claims.holding("sma", "AAPL", Decimal(100)) == Holding(Decimal(100), Decimal(30), "o-1", "o-2")
 
 
+# reason, limit, stop → exposure of 100 at 50
+MODIFIED = [
+    ({"reason": "modified", "limit_price": Decimal(60)}, "6000"),
+    ({"reason": "modified", "stop_price": Decimal(40)}, "4000"),
+    ({"reason": "modified", "limit_price": Decimal(61), "stop_price": Decimal(60)}, "6100"),
+    ({"reason": "modified", "limit_price": Decimal(60), "quantity": "30", "leaves": "30"}, "1800"),
+    ({"reason": "modified", "quantity": "30", "leaves": "30"}, "1500"),
+    ({"reason": "dividend", "limit_price": Decimal(49)}, "5000"),
+]
+
+
+@pytest.mark.parametrize(("more", "exposure"), MODIFIED)
+def test_a_modified_order_claims_what_it_would_trade_at_now(more: dict[str, Any], exposure: str) -> None:
+    claims, opening = Reservations(), order(1)
+    claims.add(opening, Decimal(50))
+    claims.update(order_update(opening, OrderStatus.ACCEPTED, **more))
+    assert claims.exposure == Decimal(exposure)
+
+
+def test_an_order_that_is_to_be_canceled_stands_in_nobodys_way() -> None:
+    claims, opening, closing = Reservations(), order(1), order(2, "close", "sell", "30")
+    for each in (opening, closing):
+        claims.add(each, Decimal(50))
+        claims.update(order_update(each, OrderStatus.ACCEPTED))
+        claims.cancel_requested("sma", each.order_id)
+    assert claims.totals() == totals("0", "0", "0", "0")
+    assert claims.holding("sma", "AAPL", Decimal(30)) == Holding(Decimal(30), Decimal(0), None, None)
+    claims.cancel_refused("o-2")
+    assert claims.closing_exposure == 1500
+    assert claims.holding("sma", "AAPL", Decimal(30)) == Holding(Decimal(30), Decimal(30), None, "o-2")
+
+
+def test_a_request_that_execution_will_refuse_gives_nothing_back() -> None:
+    claims, opening = Reservations(), order(1)
+    claims.add(opening, Decimal(50))
+    # Not yet accepted, another's, unknown.
+    claims.cancel_requested("sma", "o-1")
+    claims.update(order_update(opening, OrderStatus.ACCEPTED))
+    claims.cancel_requested("rsi", "o-1")
+    claims.cancel_requested("sma", "o-9")
+    assert claims.exposure == 5000
+
+
+def test_of_a_group_the_largest_claims() -> None:
+    claims = Reservations()
+    claims.add(order(1, quantity="10"), Decimal(1))
+    claims.add(order(2, "open", "buy", "100", group="a"), Decimal(50))
+    claims.add(order(3, "open", "sell", "100", group="a"), Decimal(60))
+    claims.add(order(4, "open", "buy", "100", group="b"), Decimal(2))
+    # Cash of the largest purchase, exposure of the largest of all.
+    assert claims.totals() == totals("5210", "6210", "0", "0")
+    assert claims.totals("a") == totals("210", "210", "0", "0")
+    claims.update(order_update(order(3), OrderStatus.FILLED, filled="100"))
+    assert claims.totals() == totals("5210", "5210", "0", "0")
+    held = claims.holding("sma", "AAPL", Decimal(0), "b")
+    assert held.opening_order_id == "o-2"
+
+
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["add", "add", "add", "fill_part", "end", "accept"]),
+        st.sampled_from(["add", "add", "add", "fill_part", "end", "accept", "cancel", "keep"]),
         st.integers(0, 5),
         st.sampled_from(["open", "close"]),
         st.sampled_from(["buy", "sell"]),
         st.integers(1, 10**6).map(lambda number: Decimal(number) / 100),
+        st.sampled_from([None, None, "a", "b"]),
         st.booleans(),
     ),
     max_size=25,
 )
 
 
+class _Live:
+    """A claim by its definition."""
+
+    def __init__(self, order: OrderEvent, price: Decimal) -> None:
+        self.order, self.left, self.price = order, order.quantity, price
+        self.is_working = self.is_canceling = False
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(0) if self.is_canceling else self.left * self.price
+
+
 @given(steps)
 def test_totals_are_the_sums_over_all_claims_whenever_they_are_asked(story: list[tuple[Any, ...]]) -> None:
     claims = Reservations()
-    live: list[list[Any]] = []  # [order, left, price] of each, in the order in which they came
+    live: list[_Live] = []
     with money_context():
-        for number, (step, which, purpose, side, price, asks) in enumerate(story):
+        for number, (step, which, purpose, side, price, group, asks) in enumerate(story):
             if step == "add" or not live:
-                added = order(number, purpose, side)
+                added = order(number, purpose, side, group=group if purpose == "open" else None)
                 claims.add(added, price)
-                live.append([added, added.quantity, price])
+                live.append(_Live(added, price))
             else:
                 told = live[which % len(live)]
+                _step(claims, told, step)
                 if step == "end":
                     live.remove(told)
-                    claims.update(order_update(told[0], OrderStatus.CANCELED))
-                elif step == "fill_part":
-                    told[1] /= 2
-                    left = f"{told[1]:f}"
-                    claims.update(order_update(told[0], OrderStatus.PARTIALLY_FILLED, leaves=left))
-                else:
-                    left = f"{told[1]:f}"
-                    claims.update(order_update(told[0], OrderStatus.ACCEPTED, leaves=left))
             if asks:
                 assert claims.totals() == _defined(live)
         assert claims.totals() == _defined(live)
 
 
-def _defined(live: list[list[Any]]) -> Totals:
+def _step(claims: Reservations, told: _Live, step: str) -> None:
+    if step == "end":
+        claims.update(order_update(told.order, OrderStatus.CANCELED))
+    elif step == "fill_part":
+        told.left /= 2
+        claims.update(order_update(told.order, OrderStatus.PARTIALLY_FILLED, leaves=f"{told.left:f}"))
+    elif step == "accept":
+        told.is_working = True
+        claims.update(order_update(told.order, OrderStatus.ACCEPTED, leaves=f"{told.left:f}"))
+    elif step == "cancel":
+        told.is_canceling = told.is_canceling or told.is_working
+        claims.cancel_requested("sma", told.order.order_id)
+    else:
+        told.is_canceling = False
+        claims.cancel_refused(told.order.order_id)
+
+
+def _defined(live: list[_Live]) -> Totals:
     def total(purpose: OrderPurpose, *sides: Side) -> Decimal:
-        amounts = [left * price for it, left, price in live if it.purpose is purpose and it.side in sides]
-        return sum(amounts, start=Decimal(0))
+        amounts: dict[str, list[Decimal]] = {}
+        for each in live:
+            if each.order.purpose is purpose and each.order.side in sides:
+                # An order without group is a group of its own.
+                amounts.setdefault(each.order.oco_group or each.order.order_id, []).append(each.amount)
+        return sum(map(max, amounts.values()), start=Decimal(0))
 
     return Totals(
         total(OrderPurpose.OPEN, Side.BUY),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -162,9 +162,9 @@ class TestPast:
         context = Stage(Play(lambda bar, context: None)).context()
         names = {name for name in dir(context) if not name.startswith("_")}
         assert names == {
-            "bar", "cash", "emit_signal", "equity", "history", "is_stopped", "is_warmup", "log", "logs",
-            "now", "now_us", "position", "positions", "record", "records", "rng", "strategy_id",
-            "turn_to", "universe",
+            "bar", "cancel", "cash", "emit_signal", "equity", "history", "is_stopped", "is_warmup", "log",
+            "logs", "modify", "now", "now_us", "orders", "position", "positions", "record", "records", "rng",
+            "strategy_id", "turn_to", "universe",
         }  # fmt: skip
 
 
@@ -258,7 +258,74 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"order_type": "stop", "stop_price": "x"}, r"stop_price is 'x'; allowed is a number as"),
     ({"stop_loss": -1}, r"stop_loss is -1; allowed is a number above zero"),
     ({"take_profit": 0.0}, r"take_profit is 0\.0; allowed is a number above zero"),
-    ({"time_in_force": "fok"}, r"time_in_force is 'fok'; allowed is one of day, gtc"),
+    ({"time_in_force": "gtt"}, r"time_in_force is 'gtt'; allowed is one of day, gtc, gtd, ioc, fok"),
+    ({"time_in_force": "gtd"}, r"time_in_force gtd needs expires_at="),
+    ({"expires_at": datetime(2024, 2, 1, tzinfo=UTC)}, r"time_in_force gtc takes no expires_at="),
+    (
+        {"time_in_force": "gtd", "expires_at": datetime(2024, 2, 1)},  # noqa: DTZ001 - naive by intention
+        r"expires_at is datetime.*; allowed is a datetime with a time zone",
+    ),
+    (
+        {"time_in_force": "gtd", "expires_at": "2024-02-01"},
+        r"expires_at is '2024-02-01'; allowed is a datetime",
+    ),
+    ({"trail_amount": 2}, r"a market order takes no trail_amount; found 2"),
+    (
+        {"order_type": "limit", "limit_price": 9, "trail_limit_offset": 1},
+        r"limit order takes no trail_limit_off",
+    ),
+    (
+        {"order_type": "trailing_stop"},
+        r"needs one of trail_amount, trail_percent, trail_atr_multiple; found none",
+    ),
+    (
+        {"order_type": "trailing_stop", "trail_amount": 1, "trail_percent": 2},
+        r"found trail_amount and trail_percent",
+    ),
+    (
+        {"order_type": "trailing_stop", "trail_amount": 0},
+        r"trail_amount is 0; allowed is a number above zero",
+    ),
+    (
+        {"order_type": "trailing_stop", "trail_amount": 1, "limit_price": 9},
+        r"order takes no limit_price; found 9",
+    ),
+    ({"order_type": "trailing_stop", "trail_atr_multiple": 2}, r"trail_atr_multiple and trail_atr_period go"),
+    (
+        {"order_type": "trailing_stop", "trail_atr_multiple": 2, "trail_atr_period": 0.5},
+        r"trail_atr_period is 0\.5; allowed is a whole number of bars, one or more",
+    ),
+    (
+        {"order_type": "trailing_stop", "trail_amount": 1, "trail_limit_offset": 1},
+        r"a trailing_stop order takes no trail_limit_offset=",
+    ),
+    (
+        {"order_type": "trailing_stop_limit", "trail_amount": 1},
+        r"trailing_stop_limit order needs trail_limit_o",
+    ),
+    (
+        {"order_type": "trailing_stop_limit", "trail_amount": 1, "trail_limit_offset": -1},
+        r"trail_limit_offset is -1; allowed is zero or more",
+    ),
+    ({"order_type": "market_if_touched"}, r"a market_if_touched order needs stop_price="),
+    ({"order_type": "limit_on_close"}, r"a limit_on_close order needs limit_price="),
+    (
+        {"order_type": "market_on_open", "stop_price": 9},
+        r"a market_on_open order takes no stop_price; found 9",
+    ),
+    (
+        {"take_profit": []},
+        r"take_profit is \[\]; allowed is a price, a list of prices, or of \(price, fraction\)",
+    ),
+    ({"take_profit": [110, (120, 1)]}, r"allowed is a price, a list of prices"),
+    ({"take_profit": [110, -1]}, r"take_profit is -1; allowed is a number above zero"),
+    (
+        {"take_profit": [(110, 0.5), (120, 0.75)]},
+        r"take_profit's fractions add up to 1\.25.*; allowed is at most 1",
+    ),
+    ({"take_profit": [(110, 0)]}, r"take_profit's fraction is 0; allowed is a number above 0 up to 1"),
+    ({"oco_group": ""}, r"oco_group is ''; allowed is a name"),
+    ({"intention": "close_long", "oco_group": "a"}, r"oco_group joins entries of which one may fill"),
 ]
 
 
@@ -414,3 +481,118 @@ class TestSignals:
         context = stage.context()
         context.turn_to(at_us(1) + DAY_US, None)
         assert context.emit_signal("AAPL", "open_long").price == 50
+
+
+class TestTerms:
+    """What the order types and linked orders of a signal say."""
+
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            ([110, 120], ["0.5", "0.5"]),
+            ((110, 120, 130), ["0.333333333334", "0.333333333334", "0.333333333332"]),
+            (
+                [(110, 1 / 3), (120, 1 / 3), (130, 1 / 3)],
+                ["0.333333333334", "0.333333333334", "0.333333333332"],
+            ),
+            ([(110, "0.25"), (120, "0.25")], ["0.25", "0.25"]),
+            ([[110, 1]], ["1"]),
+        ],
+    )
+    def test_targets_share_an_entry(self, given: Any, kept: list[str]) -> None:
+        signal = on_day(1, lambda context: context.emit_signal("AAPL", "open_long", take_profit=given))
+        assert [target.fraction for target in signal.targets] == [Decimal(each) for each in kept]
+        assert signal.targets[0].price == 110
+        assert signal.take_profit is None
+        signal.validate()
+
+    @pytest.mark.parametrize(
+        "terms",
+        [
+            {"order_type": "trailing_stop", "trail_amount": Decimal("1.5")},
+            {"order_type": "trailing_stop", "trail_percent": Decimal(5), "stop_price": Decimal(110)},
+            {"order_type": "trailing_stop", "trail_atr_multiple": Decimal(2), "trail_atr_period": 14},
+            {
+                "order_type": "trailing_stop_limit",
+                "trail_amount": Decimal(1),
+                "trail_limit_offset": Decimal(0),
+            },
+            {"order_type": "market_on_close"},
+            {"order_type": "limit_if_touched", "stop_price": Decimal(95), "limit_price": Decimal(96)},
+            {"time_in_force": "fok", "oco_group": "one"},
+            {"time_in_force": "gtd", "expires_at": datetime(2024, 2, 1, tzinfo=UTC)},
+        ],
+        ids=str,
+    )
+    def test_every_type_carries_its_terms_and_obeys_the_contract(self, terms: dict[str, Any]) -> None:
+        signal = on_day(1, lambda context: context.emit_signal("AAPL", "open_long", **terms))
+        assert {name: getattr(signal, name) for name in terms} == terms
+        signal.validate()
+
+    def test_an_expiry_is_kept_in_utc(self) -> None:
+        expires_at = datetime(2024, 2, 1, 16, tzinfo=timezone(timedelta(hours=-5)))
+        signal = on_day(
+            1,
+            lambda context: context.emit_signal(
+                "AAPL", "open_long", time_in_force="gtd", expires_at=expires_at
+            ),
+        )
+        assert signal.expires_at == expires_at
+        assert signal.expires_at.tzinfo is UTC
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("ask", "message"),
+        [
+            (
+                lambda c: c.modify("o"),
+                r"nothing is to change in o; give quantity=, limit_price= or stop_price=",
+            ),
+            (lambda c: c.modify("o", quantity=0), r"quantity is 0; allowed is a number above zero"),
+            (lambda c: c.modify("o", limit_price=-1), r"limit_price is -1; allowed is a number above zero"),
+            (lambda c: c.modify("o", stop_price="x"), r"stop_price is 'x'; allowed is a number"),
+            (lambda c: c.modify(None, quantity=1), r"order is None; allowed is one of context.orders"),
+            (lambda c: c.cancel(""), r"order is ''; allowed is one of context.orders, or an order's id"),
+            (lambda c: c.cancel(7), r"order is 7; allowed is one of context.orders"),
+        ],
+    )
+    def test_a_bad_argument_is_named_and_nothing_is_sent(self, ask: Any, message: str) -> None:
+        stage = Stage(Play(lambda bar, context: None)).play(1)
+        with pytest.raises(StrategyError, match=message):
+            ask(stage.context())
+        assert stage.signals == []
+
+    def test_requests_of_one_instant_are_counted_by_order(self) -> None:
+        requests = on_day(
+            1,
+            lambda context: [
+                context.cancel("o"),
+                context.modify("o", quantity="2.50", limit_price=9.5, stop_price=8, reason="why"),
+                context.cancel("p", reason=""),
+            ],
+        )
+        assert [request.request_id for request in requests] == [
+            "o/cancel:20240101T210000Z:0",
+            "o/modify:20240101T210000Z:1",
+            "p/cancel:20240101T210000Z:0",
+        ]
+        modify = requests[1]
+        assert (modify.quantity, modify.limit_price, modify.stop_price, modify.reason) == (
+            Decimal("2.5"),
+            Decimal("9.5"),
+            Decimal(8),
+            "why",
+        )
+        for request in requests:
+            request.validate()
+            assert request.strategy_id == "sma"
+            assert request.reason in {None, "why"}
+
+    def test_after_the_end_nothing_can_be_asked(self) -> None:
+        stage = Stage(Play(lambda bar, context: None)).play(1)
+        stage.service.on_stop(at_us(2))
+        with pytest.raises(
+            StrategyError, match="the run has ended; a request to cancel o can no longer be sent"
+        ):
+            stage.context().cancel("o")

@@ -151,7 +151,9 @@ class FarFrom(Unlike):
     def on_zzz() -> None: ...
 
 
-HANDLERS_SHOWN = "Handlers: on_bar, on_slice, on_start, on_fill, on_order, on_refusal, on_stop"
+HANDLERS_SHOWN = (
+    "Handlers: on_bar, on_slice, on_start, on_fill, on_order, on_refusal, on_request_refusal, on_stop"
+)
 
 
 class TestHandlers:
