@@ -47,9 +47,9 @@ class Quiet:
         """Return a price."""
         return Decimal(len(symbol))
 
-    def average_true_range(self, symbol: str, period: int, at_us: int) -> Decimal | None:
+    def average_true_range(self, strategy_id: str, symbol: str, period: int, at_us: int) -> Decimal | None:
         """Return a range."""
-        return Decimal(period + at_us + len(symbol))
+        return Decimal(period + at_us + len(symbol) + len(strategy_id))
 
 
 def limit_order(number: int) -> OrderEvent:

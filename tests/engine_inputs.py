@@ -20,7 +20,7 @@ from qtrader.engine.inputs import FROM_THE_FIRST_BAR_US, Inputs
 from qtrader.engine.results import Results
 from qtrader.events import codec
 from qtrader.events.base import ValidatedEvent
-from qtrader.events.events import CorporateActionEvent, FillEvent, PriceBarEvent
+from qtrader.events.events import CorporateActionEvent, FillEvent, PriceBarEvent, SignalEvent
 from qtrader.events.vocabulary import ActionType, Side, SignalIntention
 from qtrader.market.calendars import get_calendar
 from qtrader.market.corporate_actions import effective_at_us
@@ -165,16 +165,24 @@ def inputs_of(
     return Inputs(data, trading_starts_us)
 
 
+#: As `after` in a script's wish: its signal before that one.
+THE_LAST = "the last"
+
+
 class Script:
     """Send the signals that a plan lists for each bar of a strategy, counted from 0 over all its symbols."""
 
     def __init__(self, plan: Mapping[int, Iterable[Wish]]) -> None:
         self.plan = {place: tuple(wishes) for place, wishes in plan.items()}
         self.seen = 0
+        self.last: SignalEvent | None = None
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
         for wish in self.plan.get(self.seen, ()):
-            context.emit_signal(**{"symbol": bar.symbol, **wish})
+            terms = {"symbol": bar.symbol, **wish}
+            if terms.get("after") == THE_LAST:
+                terms["after"] = self.last
+            self.last = context.emit_signal(**terms)
         self.seen += 1
 
 

@@ -155,6 +155,32 @@ class Tending(Strategy):
         context.log("refused", reason=refusal.reason, text=refusal.message, seen=repr(context.orders))
 
 
+class Chained(Strategy):
+    """Let entries in Y wait for entries in X: for the signal, the order as seen, or its id, in turn."""
+
+    def on_start(self, context: Context) -> None:
+        self._slices = 0
+
+    def on_slice(self, bars: Sequence[PriceBarEvent], context: Context) -> None:
+        self._slices += 1
+        context.log("orders", seen=repr(context.orders))
+        orders = {order.symbol: order for order in context.orders}
+        turn = self._slices % 8
+        if turn == 1:
+            price = round(bars[0].close * 0.98, 2)
+            first = context.emit_signal("X", "open_long", quantity=5, order_type="limit", limit_price=price)
+            if self._slices % 3 == 0:
+                context.emit_signal("Y", "open_short", quantity=5, after=first)
+        elif turn == 2 and "X" in orders and "Y" not in orders:
+            after = orders["X"] if self._slices % 3 else orders["X"].order_id
+            context.emit_signal("Y", "open_short", quantity=5, after=after, stop_loss=bars[1].close * 1.1)
+        elif turn == 5 and "X" in orders:
+            context.cancel(orders["X"])
+        elif turn == 7:
+            for position in context.positions:
+                context.emit_signal(position.symbol, "close_long" if position.is_long else "close_short")
+
+
 class Failing(Strategy):
     """Raise in one of its handlers, or end its process."""
 

@@ -332,7 +332,16 @@ _STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     SignalEvent: _priced(
         SignalEvent, quantity=_optional(positive_decimals), fraction=st.none(), **_signal_fields
     )
-    | _priced(SignalEvent, quantity=st.none(), fraction=positive_fractions, **_signal_fields),
+    | _priced(SignalEvent, quantity=st.none(), fraction=positive_fractions, **_signal_fields)
+    | _priced(
+        SignalEvent,
+        **_signal_fields
+        | {
+            "intention": st.sampled_from((SignalIntention.OPEN_LONG, SignalIntention.OPEN_SHORT)),
+            "oco_group": st.none(),
+            "after_order_id": texts,
+        },
+    ),
     OrderCancelEvent: _decision(OrderCancelEvent, **_request_fields, reason=_optional(texts)),
     OrderModifyEvent: st.one_of(
         _decision(

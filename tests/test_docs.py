@@ -18,6 +18,7 @@ from qtrader.contracts import registry
 from qtrader.engine.config import DataSelection, ReportingSettings, RunSettings, StrategyConfig
 from qtrader.engine.wiring import REMOTE_SUBSCRIPTIONS, SUBSCRIPTIONS
 from qtrader.services.data.source import DataSource
+from qtrader.services.execution.messages import Reason
 from qtrader.services.execution.settings import ExecutionSettings
 from qtrader.services.portfolio.settings import PortfolioSettings
 from qtrader.services.risk.policy import Limits, RiskPolicy
@@ -203,6 +204,13 @@ def test_architecture_shows_the_house() -> None:
     assert [name for name in [*folders, *services] if f"{name}/" not in text] == []
     named = {span for span in PAGES["docs/architecture.md"].spans if re.fullmatch(r"[a-z_/]+\.py", span)}
     assert [file for file in sorted(named) if not any(package.glob(f"**/{file}"))] == []
+
+
+def test_the_execution_page_names_every_reason_of_a_step() -> None:
+    text = PAGES["docs/execution.md"].path.read_text()
+    reasons = [value for name, value in vars(Reason).items() if name.isupper()]
+    assert len(reasons) > 20
+    assert [reason for reason in reasons if f"`{reason}`" not in text] == []
 
 
 def test_decision_records_are_numbered_and_complete() -> None:

@@ -14,7 +14,7 @@ from qtrader.services.data.source import DividendBasis
 from qtrader.services.strategy.protocol import specs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -32,6 +32,7 @@ def backtest(
     initial_equity: float | str | None = None,
     config: RunConfig | str | Path | None = None,
     parameters: Mapping[str, Any] | None = None,
+    intervals: Iterable[str] | str | None = None,
     **overrides: Any,
 ) -> Results:
     """Run strategies over data and return the results; nothing is written anywhere.
@@ -46,6 +47,8 @@ def backtest(
             given here. Without one: 100 shares a signal, no costs (a warning says so), fills at the next
             open.
         parameters: keyword arguments of the strategy class.
+        intervals: of which intervals the strategies see bars (`"1d"`, or several); all without any. Finer
+            bars of the data are then only met by orders.
         **overrides: any key of the configuration (`slippage_bps=1`, `market_fill="next_close"`,
             `warmup_bars=50`) or a whole section (`sizing={"method": "percent_of_equity", "percent": 10}`);
             also how to read the data (`symbol=`, `interval=`, `timezone=`, `calendar=`, `prices=`,
@@ -65,7 +68,13 @@ def backtest(
         True
     """
     resolved, inputs, specs = _prepared(
-        data, strategy, overrides, initial_equity=initial_equity, config=config, parameters=parameters
+        data,
+        strategy,
+        overrides,
+        initial_equity=initial_equity,
+        config=config,
+        parameters=parameters,
+        intervals=intervals,
     )
     return BacktestEngine(resolved, inputs, specs).run()
 
@@ -77,6 +86,7 @@ def check_lookahead(
     initial_equity: float | str | None = None,
     config: RunConfig | str | Path | None = None,
     parameters: Mapping[str, Any] | Callable[[pl.DataFrame], Mapping[str, Any]] | None = None,
+    intervals: Iterable[str] | str | None = None,
     instants: int = DEFAULT_INSTANTS,
     check_seed: int = 0,
     **overrides: Any,
@@ -91,6 +101,7 @@ def check_lookahead(
         parameters: as in `backtest`; or, where they are computed from the data, a function that computes them
             of a frame with the columns symbol, interval, opened_at, closed_at, open, high, low, close, volume
             and signal_factor, which is called for every run with the data of that run.
+        intervals: as in `backtest`.
         instants: at how many instants the future is changed.
         check_seed: decides the noise in the changed prices.
         **overrides: as in `backtest`.
@@ -111,7 +122,13 @@ def check_lookahead(
 
     plain = None if callable(parameters) else parameters
     resolved, inputs, specs = _prepared(
-        data, strategy, overrides, initial_equity=initial_equity, config=config, parameters=plain
+        data,
+        strategy,
+        overrides,
+        initial_equity=initial_equity,
+        config=config,
+        parameters=plain,
+        intervals=intervals,
     )
     compute = None
     if callable(parameters):
@@ -134,6 +151,7 @@ def _prepared(
     initial_equity: float | str | None,
     config: RunConfig | str | Path | None,
     parameters: Mapping[str, Any] | None,
+    intervals: Iterable[str] | str | None,
 ) -> tuple[RunConfig, Inputs, tuple[StrategySpec, ...]]:
     """Understand the arguments that a backtest and a check of it have in common."""
     base = (
@@ -148,10 +166,10 @@ def _prepared(
     }
     if initial_equity is not None:
         overrides["initial_equity"] = initial_equity
-    specs = specs_of(strategy, parameters)
+    specs = specs_of(strategy, parameters, intervals)
     refuse_parameters(overrides, specs)
     resolved = apply_overrides(base, overrides)
-    return resolved, load_frame_inputs(data, resolved.run, reading), specs
+    return resolved, load_frame_inputs(data, resolved.run, reading, specs), specs
 
 
 def _tells_how_to_read(name: str, value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Bounds of runs of the whole engine: the golden run, and hourly bars inside daily ones.
 
 The hours are half a year of EUR/USD (tests/data/PROVENANCE.md). Each day is made of its hours, so that both
-show the same prices; a strategy decides on days, and its orders meet the finest bars that there are.
+show the same prices; a strategy sees days, and its orders meet the finest bars that there are.
 """
 
 from __future__ import annotations
@@ -84,14 +84,12 @@ def eurusd(*, has_hours: bool) -> Inputs:
 
 
 class Brackets:
-    """Open on every daily bar, long and short in turn, at the market and by limit, with a near bracket."""
+    """Open on every bar, long and short in turn, at the market and by limit, with a near bracket."""
 
     def __init__(self) -> None:
         self.days = 0
 
     def on_bar(self, bar: PriceBarEvent, context: Context) -> None:
-        if bar.interval != "1d":
-            return
         self.days += 1
         sign = 1 if self.days % 2 else -1
         terms: dict[str, object] = {}
@@ -112,7 +110,10 @@ class Brackets:
 def run_eurusd(*, has_hours: bool) -> Results:
     inputs = eurusd(has_hours=has_hours)
     return engine_of(
-        inputs, StrategySpec(Brackets, "brackets"), valuation_calendar="24/7", initial_equity=20_000
+        inputs,
+        StrategySpec(Brackets, "brackets", intervals=("1d",)),
+        valuation_calendar="24/7",
+        initial_equity=20_000,
     ).run()
 
 

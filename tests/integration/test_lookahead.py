@@ -105,6 +105,15 @@ def test_honest_over_days_and_hours_of_three_exchanges_a_universe_and_actions(st
     assert report.decision_count > 0
 
 
+@pytest.mark.parametrize("intervals", [("1d",), ("1h",)])
+def test_honest_where_strategies_see_days_or_hours_only(intervals: tuple[str, ...]) -> None:
+    report = check(
+        subject([StrategySpec(each, intervals=intervals) for each in (Breakout, Tended)]), instants=5
+    )
+    assert report.is_honest, report.text
+    assert report.decision_count > 0
+
+
 def test_the_bar_is_found_among_several_symbols_and_intervals() -> None:
     spec = StrategySpec(ReachesAcross, symbols=("A",))
     report = check(subject(spec), instants=8)

@@ -135,6 +135,26 @@ def test_a_strategy_sees_only_its_symbols() -> None:
     _check_same(_small(specs, None).run(), _small(specs).run())
 
 
+@pytest.mark.parametrize("others", [None, ("1h",)])
+def test_a_strategy_sees_only_its_intervals(others: tuple[str, ...] | None) -> None:
+    ups_and_downs = [50 + (place * 7) % 11 + place * 0.25 for place in range(40)]
+    inputs = inputs_of(
+        daily(closes(*ups_and_downs), "AAPL"),
+        hourly(closes(*(value / 2 for value in ups_and_downs * 7)), "AAPL"),
+        daily(closes(*(value / 2 for value in ups_and_downs)), "MSFT"),
+        actions=[split(12, "2", "AAPL")],
+    )
+    specs = [
+        StrategySpec(Swing, "days", intervals=("1d",)),
+        StrategySpec(Rotation, "others", {"every": 3}, intervals=others),
+        StrategySpec(Swing, "apple", symbols=("AAPL",), intervals=("1d",)),
+    ]
+    config = apply_overrides(default_run_config(), {"run_id": "small"})
+    near = BacktestEngine(config, inputs, specs).run()
+    _check_same(near, BacktestEngine(config, inputs, specs, remote=RemoteStrategies).run())
+    assert len(near.fills) > 10
+
+
 @pytest.mark.parametrize("handler", ["on_start", "on_bar", "on_fill", "on_stop"])
 def test_a_failure_in_the_worker_is_the_failure_of_one_process(handler: str) -> None:
     specs = [StrategySpec(Failing, parameters={"handler": handler}), StrategySpec(Printing)]
@@ -209,7 +229,8 @@ def test_a_worker_whose_engine_has_gone_stops_nothing_and_says_so() -> None:
     facts = WorkerFacts(
         run_id="r",
         strategies=(),
-        intervals={"AAPL": "1d"},
+        intervals=("1d",),
+        intervals_of={"AAPL": ("1d",)},
         base_currency="USD",
         ledger_scale=8,
         trading_starts_us=0,

@@ -43,6 +43,8 @@ ENTRIES: list[dict[str, Any]] = [
     {"order_type": "limit", "limit_price": 0.97, "oco_group": "pair"},
     {"order_type": "stop", "stop_price": 1.03, "oco_group": "pair", "stop_loss": 1.0},
     {"stop_loss": 0.95, "take_profit": [(1.03, "0.5"), (1.06, "0.25")]},
+    {"after": 0, "stop_loss": 0.95},
+    {"after": 1, "order_type": "limit", "limit_price": 0.98, "take_profit": 1.05},
 ]
 PRICES = {"limit_price", "stop_price", "stop_loss"}
 
@@ -97,6 +99,9 @@ class Fickle:
                 ]
             elif targets is not None:
                 entry["take_profit"] = bar.close * targets
+            if "after" in entry:
+                orders = context.orders
+                entry["after"] = orders[entry["after"] % len(orders)] if orders else "nobody's"
             context.emit_signal(bar.symbol, "open_long", quantity=10, **entry)
         elif move.kind == "close":
             context.emit_signal(bar.symbol, "close_long", order_type="limit", limit_price=bar.close * 1.01)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine_inputs import Script, Wish, closes, daily, events, inputs_of, run
+from tests.engine_inputs import THE_LAST, Script, Wish, closes, daily, events, inputs_of, run
 from tests.engine_markets import Play, plays, world_plays
 
 from qtrader.clock import to_epoch_us
@@ -98,6 +98,8 @@ def any_orders(draw: st.DrawFn) -> Play:
             wish[name] = max(0.25, TERMS[name] + move) if TERMS[name] > 50 else TERMS[name]
         if wish["intention"].startswith("open"):
             wish["quantity"] = draw(st.sampled_from([1, 40]))
+            # Mostly of another symbol, whose bars may be of another length.
+            wish["after"] = draw(st.sampled_from([None, THE_LAST]))
         plan[place].append(wish)
     return replace(play, plan=plan)
 
@@ -147,7 +149,7 @@ def test_every_order_type_that_can_be_asked_for_is_at_work_in_these_runs() -> No
     assert set(times_in_force_once()) == set(TimeInForce)
     asked: Counter[str] = Counter()
 
-    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
     @given(any_orders())
     def count(play: Play) -> None:
         asked.update(order.order_type for order in events(played(play), OrderEvent))

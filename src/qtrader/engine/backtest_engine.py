@@ -10,7 +10,7 @@ from qtrader.clock import from_epoch_us
 from qtrader.engine.agenda import Agenda, valuations
 from qtrader.engine.completion import check_benchmark, complete
 from qtrader.engine.config import RunConfig, apply_overrides, config_fingerprint, load_run_config
-from qtrader.engine.inputs import Inputs, importing_from, load_inputs
+from qtrader.engine.inputs import Inputs, check_strategies, importing_from, load_inputs
 from qtrader.engine.run_identity import derive_run_id, digest, object_digest, strategy_digest
 from qtrader.engine.run_loop import RunLoop
 from qtrader.engine.wiring import House, build
@@ -66,7 +66,7 @@ class BacktestEngine:
         if not len(tape):
             msg = "there is no bar to run over: the data is empty for these symbols and dates"
             raise DataError(msg)
-        _check_symbols(specs, tape.symbols)
+        check_strategies(specs, tape)
         check_benchmark(inputs, config.reporting.benchmark)
         with importing_from(config.import_from):
             made = {spec.identifier: spec.make(LIBRARY) for spec in specs}
@@ -250,12 +250,3 @@ class BacktestEngine:
             event for _, event in house.bus.store.decisions() if isinstance(event, LedgerEntryEvent)
         )
         self._is_finished = True
-
-
-def _check_symbols(specs: Sequence[StrategySpec], symbols: Sequence[str]) -> None:
-    for spec in specs:
-        unknown = [symbol for symbol in spec.symbols or () if symbol not in symbols]
-        if unknown:
-            wanted, known = ", ".join(unknown), ", ".join(symbols)
-            msg = f"strategy {spec.identifier!r} asks for {wanted}; the data has {known}"
-            raise DataError(msg)

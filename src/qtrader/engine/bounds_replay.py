@@ -17,10 +17,11 @@ from typing import Final, NamedTuple
 
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import ConsolidatedPortfolioEvent, FillEvent, LedgerEntryEvent, OrderEvent
-from qtrader.events.vocabulary import LedgerKind, Side
+from qtrader.events.vocabulary import LedgerKind, OrderPurpose, Side
 from qtrader.money import ZERO, quantize
 from qtrader.services.account import CASH, DIVIDEND_INCOME, SECURITIES_ACCOUNTS
 
+_OPEN: Final = OrderPurpose.OPEN
 _NOTHING: Final = Fraction(0)
 _Holder = tuple[str, str]
 
@@ -97,7 +98,7 @@ class Replay:
             self._fill(event)
         elif type(event) is LedgerEntryEvent:
             self._book(event)
-        elif type(event) is OrderEvent and event.parent_order_id is not None:
+        elif type(event) is OrderEvent and event.parent_order_id is not None and event.purpose is not _OPEN:
             self._parents[event.order_id] = event.parent_order_id
 
     def value(self, valuation: ConsolidatedPortfolioEvent) -> tuple[Decimal, Decimal]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qtrader.engine.config import RunConfig
     from qtrader.engine.inputs import Inputs
     from qtrader.engine.wiring import House
+    from qtrader.market.tape import Tape
     from qtrader.services.data.report import LoadReport
     from qtrader.services.execution.settings import ExecutionSettings
     from qtrader.services.execution.slippage_settings import SlippageSettings
@@ -57,7 +58,7 @@ def complete(
         strategy_ids=tuple(contexts),
         config=_shown(config),
         config_fingerprint=config_fingerprint(config),
-        warnings=_warnings(config),
+        warnings=(*_warnings(config), *_uncovered(tape, inputs.trading_starts_us)),
         notes=_notes(inputs.data.report),
         conventions=_conventions(config),
         logs={name: tuple(context.logs) for name, context in contexts.items()},
@@ -107,6 +108,24 @@ def _warnings(config: RunConfig) -> tuple[str, ...]:
         warnings.append("lookahead: same_close: market orders fill at the price that they were decided on")
     if execution.commission == NoCommission() and execution.slippage == NoSlippage():
         warnings.append("no costs: neither commission nor slippage is charged; real results would be worse")
+    return tuple(warnings)
+
+
+def _uncovered(tape: Tape, trading_starts_us: int) -> tuple[str, ...]:
+    """Warn of bars before and after a symbol's finest ones, where its orders meet nothing."""
+    warnings = []
+    for symbol in tape.symbols if len(tape.intervals) > 1 else ():
+        finest, *coarser = tape.intervals_of(symbol) or ("",)
+        for interval in coarser:
+            inside, rows = tape.matching_rows_of(symbol), tape.rows_of_interval(symbol, interval)
+            begin_us, end_us = tape.opened_at_us[inside[0]], tape.closed_at_us[inside[-1]]
+            opened, closed = tape.opened_at_us[rows], tape.closed_at_us[rows]
+            outside = ((closed <= begin_us) | (opened >= end_us)) & (closed > trading_starts_us)
+            if outside.any():
+                warnings.append(
+                    f"{symbol}: {int(outside.sum())} bars of {interval} lie before or after its bars of "
+                    f"{finest}: orders meet only the latter, so that there they just wait"
+                )
     return tuple(warnings)
 
 

@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from qtrader.engine.config_reader import Document, UnquotedWord
 from qtrader.errors import ConfigError
 from qtrader.market.calendars import get_calendar
+from qtrader.market.intervals import in_order
 from qtrader.services.data.source import DataSources
 from qtrader.services.execution.custom_models import ModelReference
 from qtrader.services.execution.settings import ExecutionSettings
@@ -41,6 +42,13 @@ def _calendar(name: str) -> str:
     except ConfigError as error:
         raise ValueError(str(error)) from None
     return name
+
+
+def _known_intervals(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return in_order(names)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 def _symbol(value: Any) -> Any:
@@ -133,12 +141,15 @@ class StrategyConfig(_Settings):
         strategy: a shipped name, or "module:Class".
         id: its name in events and reports; by default the class's name in snake case without "Strategy".
         symbols: whose bars it sees; None for all symbols of the run.
+        intervals: of which intervals it sees bars; None for all of the data. Finer bars are then only met by
+            its orders.
         parameters: keyword arguments of the class.
     """
 
     strategy: Annotated[str, Field(min_length=1)]
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)] | None = None
+    intervals: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known_intervals)] | None = None
     parameters: Annotated[
         dict[str, Any], BeforeValidator(_parameters), AfterValidator(_plain_parameters)
     ] = {}
@@ -146,7 +157,7 @@ class StrategyConfig(_Settings):
     @property
     def spec(self) -> StrategySpec:
         """What the engine makes the strategy of."""
-        return StrategySpec(self.strategy, self.id, self.parameters, self.symbols)
+        return StrategySpec(self.strategy, self.id, self.parameters, self.symbols, self.intervals)
 
 
 class DataSelection(_Settings):

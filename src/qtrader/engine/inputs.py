@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtrader.clock import from_epoch_us
 from qtrader.engine.run_identity import digest
-from qtrader.errors import DataError
+from qtrader.errors import ConfigError, DataError
 from qtrader.market.sessions import date_of
 from qtrader.services.data.memory import load_frame
 from qtrader.services.data.service import DataService
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qtrader.engine.config import RunConfig, RunSettings
+    from qtrader.market.tape import Longs, Tape
     from qtrader.services.data.assembly import LoadedData
+    from qtrader.services.strategy.protocol import StrategySpec
 
 #: Trading starts with the first bar.
 FROM_THE_FIRST_BAR_US = -(2**63)
@@ -56,27 +58,63 @@ def load_inputs(config: RunConfig) -> Inputs:
     service = _service(config, [selection.source for selection in config.data])
     symbols = _symbols(config)
     start = None if run.warmup_bars else run.start
-    return cut_for_warmup(service.load(symbols, start, run.end), run)
+    return cut_for_warmup(service.load(symbols, start, run.end), run, config.strategy_specs)
 
 
-def load_frame_inputs(frame: Any, run: RunSettings, reading: Mapping[str, Any]) -> Inputs:
+def load_frame_inputs(
+    frame: Any, run: RunSettings, reading: Mapping[str, Any], specs: Sequence[StrategySpec] = ()
+) -> Inputs:
     """Load data handed over in Python; `reading` says how to read it, by the names in `READING_OPTIONS`."""
     start = None if run.warmup_bars else run.start
     loaded = load_frame(frame, start=start, end=run.end, signal_prices=run.signal_prices, **reading)
-    return cut_for_warmup(loaded, run)
+    return cut_for_warmup(loaded, run, specs)
 
 
-def cut_for_warmup(data: LoadedData, run: RunSettings) -> Inputs:
+def check_strategies(specs: Sequence[StrategySpec], tape: Tape) -> None:
+    """Refuse strategies that ask for bars which the data do not have.
+
+    Raises:
+        DataError: naming the symbols, and those of the data.
+        ConfigError: naming the intervals, and those of the data.
+    """
+    for spec in specs:
+        unknown = [symbol for symbol in spec.symbols or () if symbol not in tape.symbols]
+        if unknown:
+            wanted, known = ", ".join(unknown), ", ".join(tape.symbols)
+            msg = f"strategy {spec.identifier!r} asks for {wanted}; the data has {known}"
+            raise DataError(msg)
+        if spec.intervals is None:
+            continue
+        missing = [name for name in spec.intervals if name not in tape.intervals]
+        if missing:
+            wanted, known = ", ".join(missing), ", ".join(tape.intervals)
+            msg = f"strategy {spec.identifier!r} asks for bars of {wanted}; the data has bars of {known}"
+            raise ConfigError(msg)
+        for symbol in spec.symbols or ():
+            known_of = tape.intervals_of(symbol)
+            if known_of and not set(known_of) & set(spec.intervals):
+                wanted, known = ", ".join(spec.intervals), ", ".join(known_of)
+                msg = f"strategy {spec.identifier!r} asks for bars of {wanted}; {symbol} has bars of {known}"
+                raise ConfigError(msg)
+
+
+def cut_for_warmup(data: LoadedData, run: RunSettings, specs: Sequence[StrategySpec] = ()) -> Inputs:
     """Keep `warmup_bars` bars of each symbol before the start; without one the first of the data are warmup.
+
+    Bars of several intervals are counted in the finest that the strategies see; where they differ in it, in
+    the coarsest of these, so that each has seen as many.
 
     Raises:
         DataError: some symbol has fewer bars before the start, or nothing would be left to trade.
+        ConfigError: a strategy asks for intervals that the data do not have.
     """
     if not run.warmup_bars:
         return Inputs(data)
-    tape = data.tape
+    tape, count = data.tape, run.warmup_bars
+    check_strategies(specs, tape)
+    closes = {symbol: tape.closed_at_us[_counted_rows(tape, symbol, specs)] for symbol in tape.symbols}
     if run.start is None:
-        starts_us = min(_nth_close(data, symbol, run.warmup_bars, None) for symbol in tape.symbols)
+        starts_us = min(_nth_close(symbol, closes[symbol], count, None) for symbol in tape.symbols)
         first_us = None
     else:
         starts_us = min(_opening(data, symbol, run.start) for symbol in tape.symbols)
@@ -84,17 +122,34 @@ def cut_for_warmup(data: LoadedData, run: RunSettings) -> Inputs:
             last = from_epoch_us(int(tape.closed_at_us[-1])).date()
             msg = f"the range is empty: the run starts on {run.start}, and the last bar is of {last}"
             raise DataError(msg)
-        first_us = min(_nth_close(data, symbol, run.warmup_bars, starts_us) for symbol in tape.symbols) - 1
+        first_us = min(_nth_close(symbol, closes[symbol], count, starts_us) for symbol in tape.symbols) - 1
     if starts_us >= int(tape.closed_at_us[-1]):
         msg = f"warmup_bars is {run.warmup_bars}: nothing is left to trade after the warmup"
         raise DataError(msg)
     return Inputs(replace(data, tape=tape.slice(first_us, None)), starts_us)
 
 
-def _nth_close(data: LoadedData, symbol: str, count: int, before_us: int | None) -> int:
+def _counted_rows(tape: Tape, symbol: str, specs: Sequence[StrategySpec]) -> Longs:
+    """Return the rows of a symbol that are counted as warmup."""
+    available = tape.intervals_of(symbol)
+    if len(available) > 1:
+        seen = [
+            [
+                place
+                for place, name in enumerate(available)
+                if spec.intervals is None or name in spec.intervals
+            ]
+            for spec in specs
+            if spec.symbols is None or symbol in spec.symbols
+        ]
+        finest = [places[0] for places in seen if places]
+        if finest:
+            return tape.rows_of_interval(symbol, available[max(finest)])
+    return tape.matching_rows_of(symbol)
+
+
+def _nth_close(symbol: str, closes: Longs, count: int, before_us: int | None) -> int:
     """Return the close of a symbol's `count`-th bar: from the first, or back from an instant."""
-    tape = data.tape
-    closes = tape.closed_at_us[tape.matching_rows_of(symbol)]
     available = len(closes) if before_us is None else int((closes <= before_us).sum())
     if available < count:
         where = "" if before_us is None else " before the start"

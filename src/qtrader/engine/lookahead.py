@@ -101,7 +101,7 @@ class _Search:
 
     def look(self, kind: ChangeKind, after_us: int) -> list[Finding]:
         """Return what differs up to an instant in one other future."""
-        if kind is ChangeKind.TRUNCATED and not _has_finest(self._tape, after_us):
+        if kind is ChangeKind.TRUNCATED and not _has_all_intervals(self._tape, after_us):
             return []
         change = Change(kind, after_us, self._seed)
         return [Finding(kind, after_us, each) for each in self._differences(change, after_us)]
@@ -185,12 +185,17 @@ def _first(count: int, holds: Callable[[int], bool]) -> int | None:
     return low
 
 
-def _has_finest(tape: Tape, instant_us: int) -> bool:
-    """Tell whether every symbol known by an instant has begun in its finest interval.
+def _has_all_intervals(tape: Tape, instant_us: int) -> bool:
+    """Tell whether every symbol known by an instant has begun in each of its intervals.
 
-    Orders meet a symbol's finest bars. Data that end before these begin are those of another set-up, in which
-    coarser bars are the finest: there a difference would mean nothing.
+    Orders meet a symbol's finest bars, and its past is that of the finest which a strategy sees. Data that
+    end before these begin are those of another set-up, in which other bars are the finest: there a difference
+    would mean nothing.
     """
     known = tape.rows_closed_by(instant_us)
     started = {tape.symbols[place] for place in np.unique(tape.symbol_index[:known]).tolist()}
-    return all(int(tape.matching_rows_of(symbol)[0]) < known for symbol in started)
+    return all(
+        int(tape.rows_of_interval(symbol, interval)[0]) < known
+        for symbol in started
+        for interval in tape.intervals_of(symbol)
+    )

@@ -47,13 +47,13 @@ def derive_run_id(config_digest: str, strategies: str, data: str, version: str) 
 
 
 def strategy_digest(spec: StrategySpec, made: Any) -> str:
-    """Digest a strategy: its id and symbols, the code that it runs, and what it holds before the run.
+    """Digest a strategy: its id, what it sees, the code that it runs, and what it holds before the run.
 
     Its code is its class's and, as functions and constants beside a class decide too, all modules of the user
     that can be reached from there. Installed modules and QTrader's own are left to their versions. A class
     made in a function or typed into an interpreter is told by its code and by what that closed over.
     """
-    return digest(spec.identifier, repr(spec.symbols), *_parts(made))
+    return digest(spec.identifier, repr(spec.symbols), repr(spec.intervals), *_parts(made))
 
 
 def object_digest(made: Any) -> str:

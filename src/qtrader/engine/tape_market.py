@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qtrader.market.history import TapeHistory
     from qtrader.market.marks import Marks
     from qtrader.market.tape import Tape
+    from qtrader.services.strategy.visible import VisibleIntervals
 
 
 class TapeMarket:
@@ -28,13 +29,17 @@ class TapeMarket:
         sessions: calendars by symbol.
         marks: last prices.
         history: closed bars, adjusted point in time.
+        visible: which of them strategies see.
     """
 
-    def __init__(self, tape: Tape, sessions: Sessions, marks: Marks, history: TapeHistory) -> None:
+    def __init__(
+        self, tape: Tape, sessions: Sessions, marks: Marks, history: TapeHistory, visible: VisibleIntervals
+    ) -> None:
         self._tape = tape
         self._sessions = sessions
         self._marks = marks
         self._history = history
+        self._visible = visible
 
     def session_close_after(self, symbol: str, instant_us: int) -> int:
         """Return the first session close of a symbol strictly after an instant."""
@@ -59,9 +64,10 @@ class TapeMarket:
         """Return what a symbol closed at last, after splits that took effect since."""
         return self._marks.mark(symbol)
 
-    def average_true_range(self, symbol: str, period: int, at_us: int) -> Decimal | None:
-        """Return the average true range in today's prices, over all bars closed by an instant."""
-        window = self._history.window(symbol, None, at_us)
+    def average_true_range(self, strategy_id: str, symbol: str, period: int, at_us: int) -> Decimal | None:
+        """Return the average true range in today's prices, over all bars that a strategy has seen."""
+        interval = self._visible.of_history(strategy_id, symbol)
+        window = self._history.window(symbol, None, at_us, interval)
         if len(window) <= period:
             return None
         value = float(atr(window.high, window.low, window.close, period)[-1])

@@ -28,6 +28,7 @@ from qtrader.services.portfolio.service import PortfolioService
 from qtrader.services.reporting.service import ReportingService
 from qtrader.services.risk.service import RiskService
 from qtrader.services.strategy.service import StrategyService
+from qtrader.services.strategy.visible import VisibleIntervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from qtrader.events.event_store import EventStore
     from qtrader.market.calendars import SessionCalendar
     from qtrader.market.instruments import Instrument
+    from qtrader.market.tape import Tape
     from qtrader.services.data.assembly import LoadedData
     from qtrader.services.execution.costs import CustomModels
     from qtrader.services.execution.requests import OrderRequests
@@ -152,6 +154,7 @@ def build(
     account = AccountProjection(marks.mark, config.portfolio.base_currency, config.portfolio.ledger_scale)
     sessions = Sessions(dict(data.calendars))
     history = TapeHistory(data.tape)
+    visible = visible_intervals(data.tape, specs)
     instruments: dict[str, Instrument] = {symbol: data.instruments[symbol] for symbol in data.tape.symbols}
     instrument = instruments.__getitem__
     risk = RiskService(
@@ -172,7 +175,7 @@ def build(
             account=account,
             history=history,
             look=marks.look,
-            has_one_interval=len(data.tape.intervals) == 1,
+            visible=visible,
             last_price=marks.mark,
             universe=data.universe,
             trading_starts_us=trading_starts_us,
@@ -205,7 +208,7 @@ def build(
             origin=Origin(run_id, "execution_service"),
             settings=config.execution,
             instrument=instrument,
-            market=TapeMarket(data.tape, sessions, marks, history),
+            market=TapeMarket(data.tape, sessions, marks, history, visible),
             ledger_scale=config.portfolio.ledger_scale,
             costs=run_costs(config, data, trading_starts_us=trading_starts_us, models=models),
             cash=None if rule == "allow_margin" else account.cash,
@@ -225,6 +228,16 @@ def build(
     )
     connect(house, SUBSCRIPTIONS if remote is None else SUBSCRIPTIONS + REMOTE_SUBSCRIPTIONS)
     return house
+
+
+def visible_intervals(tape: Tape, specs: Sequence[StrategySpec]) -> VisibleIntervals:
+    """Collect which bars strategies see of a tape."""
+    chosen = {spec.identifier: spec.intervals for spec in specs}
+    return VisibleIntervals(
+        tape.intervals,
+        {symbol: tape.intervals_of(symbol) for symbol in tape.symbols},
+        {name: seen for name, seen in chosen.items() if seen is not None},
+    )
 
 
 def connect(house: House, rows: Sequence[tuple[str, str, str]] = SUBSCRIPTIONS) -> None:

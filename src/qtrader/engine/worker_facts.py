@@ -34,9 +34,8 @@ def worker_facts(
     return WorkerFacts(
         run_id=run_id,
         strategies=tuple(_strategy_facts(spec) for spec in specs),
-        intervals={
-            symbol: tape.interval_at(int(tape.matching_rows_of(symbol)[0])) for symbol in tape.symbols
-        },
+        intervals=tape.intervals,
+        intervals_of={symbol: tape.intervals_of(symbol) for symbol in tape.symbols},
         base_currency=config.portfolio.base_currency,
         ledger_scale=config.portfolio.ledger_scale,
         trading_starts_us=trading_starts_us,
@@ -54,7 +53,9 @@ def _strategy_facts(spec: StrategySpec) -> StrategyFacts:
                 "to another process; allowed are text, numbers, booleans, none, and lists and dicts of these"
             )
             raise ConfigError(msg)
-    return StrategyFacts(spec.identifier, _reference(spec), dict(spec.parameters), spec.symbols)
+    return StrategyFacts(
+        spec.identifier, _reference(spec), dict(spec.parameters), spec.symbols, spec.intervals
+    )
 
 
 def _reference(spec: StrategySpec) -> str:

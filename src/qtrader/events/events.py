@@ -177,6 +177,7 @@ class SignalEvent(DecisionEvent, frozen=True, gc=False, kw_only=True):
     expires_at: datetime | None = None
     targets: tuple[Target, ...] = ()
     oco_group: str | None = None
+    after_order_id: str | None = None
 
 
 class SizingInput(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,8 @@
 Values are those of the signal series divided by today's factor, so that the latest price is the raw one and
 earlier ones are comparable with it; a split tomorrow changes nothing shown today. Every window is a copy: no
 view leads to the future. `TapeHistory` reads a tape up to an instant; `StreamHistory` keeps the bars that it
-was given, for a service that sees no tape.
+was given, for a service that sees no tape. A window holds bars of one interval: the one asked for, or the
+symbol's finest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from qtrader.errors import StrategyError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from qtrader.events.events import PriceBarEvent
@@ -46,8 +49,13 @@ class HistoryWindow:
 class BarHistory(Protocol):
     """Give closed bars."""
 
-    def window(self, symbol: str, count: int | None, at_us: int) -> HistoryWindow:
-        """Return the last `count` bars (all without one) of a symbol's finest interval by an instant."""
+    def window(
+        self, symbol: str, count: int | None, at_us: int, interval: str | None = None
+    ) -> HistoryWindow:
+        """Return the last `count` bars (all without one) of a symbol that had closed by an instant.
+
+        They are of the interval, or without one of the symbol's finest.
+        """
         ...
 
 
@@ -56,15 +64,21 @@ class TapeHistory:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
-        self._closes_at: dict[str, NDArray[np.int64]] = {}
+        #: (rows, closes) by symbol and interval.
+        self._series: dict[tuple[str, str | None], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
-    def window(self, symbol: str, count: int | None, at_us: int) -> HistoryWindow:
+    def window(
+        self, symbol: str, count: int | None, at_us: int, interval: str | None = None
+    ) -> HistoryWindow:
         """Return the last `count` closed bars of a symbol."""
         tape = self._tape
-        rows = tape.matching_rows_of(symbol)
-        closes_at = self._closes_at.get(symbol)
-        if closes_at is None:
-            closes_at = self._closes_at[symbol] = tape.closed_at_us[rows]
+        series = self._series.get((symbol, interval))
+        if series is None:
+            rows = (
+                tape.matching_rows_of(symbol) if interval is None else tape.rows_of_interval(symbol, interval)
+            )
+            series = self._series[symbol, interval] = (rows, tape.closed_at_us[rows])
+        rows, closes_at = series
         stop = int(np.searchsorted(closes_at, at_us, side="right"))
         start = 0 if count is None else max(0, stop - _checked(count))
         chosen = rows[start:stop]
@@ -81,24 +95,33 @@ class TapeHistory:
 class StreamHistory:
     """Keep the bars given, and read them.
 
-    The caller gives each symbol's bars of one interval, in time order.
+    The caller gives each symbol's bars in time order.
+
+    Args:
+        finest: each symbol's finest interval; one that is missing has bars of a single interval.
     """
 
-    def __init__(self) -> None:
-        self._bars: dict[str, list[PriceBarEvent]] = {}
-        self._closes_at: dict[str, list[int]] = {}
+    def __init__(self, finest: Mapping[str, str] | None = None) -> None:
+        self._finest = dict(finest or {})
+        self._bars: dict[tuple[str, str], list[PriceBarEvent]] = {}
+        self._closes_at: dict[tuple[str, str], list[int]] = {}
 
     def add(self, bar: PriceBarEvent) -> None:
         """Take in a bar that has closed."""
-        self._bars.setdefault(bar.symbol, []).append(bar)
-        self._closes_at.setdefault(bar.symbol, []).append(bar.closed_at_us)
+        series = bar.symbol, bar.interval
+        self._finest.setdefault(*series)
+        self._bars.setdefault(series, []).append(bar)
+        self._closes_at.setdefault(series, []).append(bar.closed_at_us)
 
-    def window(self, symbol: str, count: int | None, at_us: int) -> HistoryWindow:
+    def window(
+        self, symbol: str, count: int | None, at_us: int, interval: str | None = None
+    ) -> HistoryWindow:
         """Return the last `count` closed bars of a symbol."""
-        closes_at = self._closes_at.get(symbol, [])
+        series = symbol, self._finest.get(symbol, "") if interval is None else interval
+        closes_at = self._closes_at.get(series, [])
         stop = bisect_right(closes_at, at_us)
         start = 0 if count is None else max(0, stop - _checked(count))
-        bars = self._bars.get(symbol, [])[start:stop]
+        bars = self._bars.get(series, [])[start:stop]
         table = np.array(
             [(b.open, b.high, b.low, b.close, b.volume, b.signal_factor) for b in bars], dtype=np.float64
         )

@@ -8,6 +8,7 @@ intraday interval.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from qtrader.errors import ConfigError
@@ -40,6 +41,15 @@ def interval_us(interval: str) -> int:
         )
         raise ConfigError(msg)
     return length_us
+
+
+def in_order(intervals: Iterable[str]) -> tuple[str, ...]:
+    """Return each interval once, the finest first.
+
+    Raises:
+        ConfigError: one of the names is not an interval.
+    """
+    return tuple(sorted(set(intervals), key=lambda name: (interval_us(name), name)))
 
 
 def interval_name(length_us: int) -> str:

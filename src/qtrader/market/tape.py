@@ -161,6 +161,21 @@ class Tape:
             self._matching_rows[symbol] = rows
         return rows
 
+    def intervals_of(self, symbol: str) -> tuple[str, ...]:
+        """Return the intervals of which a symbol has bars, the finest first."""
+        if len(self.intervals) == 1:
+            return self.intervals
+        counts = np.bincount(self.interval_index[self.rows_of(symbol)], minlength=len(self.intervals))
+        return tuple(name for name, count in zip(self.intervals, counts.tolist(), strict=True) if count)
+
+    def rows_of_interval(self, symbol: str, interval: str) -> Longs:
+        """Return the rows of a symbol's bars of one interval in order, int64 and read-only; maybe none."""
+        rows = self.rows_of(symbol)
+        if len(self.intervals) == 1 and interval == self.intervals[0]:
+            return rows
+        place = self.intervals.index(interval) if interval in self.intervals else -1
+        return _sealed(rows[self.interval_index[rows] == place])
+
     def symbol_at(self, row: int) -> str:
         """Return the symbol of a row."""
         return self.symbols[int(self.symbol_index[row])]

@@ -88,16 +88,17 @@ def test_a_change_of_a_helper_beside_it_is_another_strategy(project: Project) ->
     assert digest_of(project.load(helper=HELPER.replace("5", "6"))) != before
 
 
-def test_parameters_id_and_symbols_count(project: Project) -> None:
+def test_parameters_id_symbols_and_intervals_count(project: Project) -> None:
     module = project.load()
     made = module.Mine()
     specs = [
         StrategySpec(module.Mine),
         StrategySpec(module.Mine, "other"),
         StrategySpec(module.Mine, symbols=("A",)),
+        StrategySpec(module.Mine, intervals=("1d",)),
     ]
     digests = {strategy_digest(spec, made) for spec in specs} | {digest_of(module, fast=4)}
-    assert len(digests) == 4
+    assert len(digests) == 5
 
 
 INTERPRETED = """

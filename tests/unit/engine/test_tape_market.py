@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.engine_inputs import BUY, closes, daily, events, flat, hourly, play, refusals
+from tests.engine_inputs import BUY, Script, closes, daily, events, flat, hourly, play, refusals
 
 from qtrader.clock import from_epoch_us
 from qtrader.engine.tape_market import TapeMarket
-from qtrader.engine.wiring import Sessions
+from qtrader.engine.wiring import Sessions, visible_intervals
 from qtrader.events.events import FillEvent, OrderUpdateEvent
 from qtrader.market.calendars import get_calendar
 from qtrader.market.history import TapeHistory
 from qtrader.market.marks import Marks
 from qtrader.market.tape import Tape
 from qtrader.market.tape_build import build_tape
+from qtrader.services.strategy.protocol import StrategySpec
 
 DAYS = [(100.0 + n, 104.0 + n, 99.0 + n, 102.0 + n) for n in range(6)]
 
 
-def market_of(tape: Tape, calendar: str | None = "XNYS") -> TapeMarket:
+def market_of(tape: Tape, calendar: str | None = "XNYS", *specs: StrategySpec) -> TapeMarket:
     calendars = {} if calendar is None else {"X": get_calendar(calendar)}
-    return TapeMarket(tape, Sessions(calendars), Marks(tape), TapeHistory(tape))
+    return TapeMarket(
+        tape, Sessions(calendars), Marks(tape), TapeHistory(tape), visible_intervals(tape, specs)
+    )
 
 
 def test_a_daily_bar_has_both_prints_of_its_session() -> None:
@@ -54,8 +57,17 @@ def test_the_true_range_is_of_closed_bars_and_in_prices_of_the_day() -> None:
     tape = build_tape([daily(DAYS)])
     market = market_of(tape)
     # Each bar spans 5; the close before lies within it.
-    assert market.average_true_range("X", 3, int(tape.closed_at_us[3])) == 5
-    assert market.average_true_range("X", 3, int(tape.closed_at_us[3]) - 1) is None
+    assert market.average_true_range("s", "X", 3, int(tape.closed_at_us[3])) == 5
+    assert market.average_true_range("s", "X", 3, int(tape.closed_at_us[3]) - 1) is None
+
+
+def test_the_true_range_is_of_the_bars_that_the_strategy_sees() -> None:
+    hours = [(100.0, 100.5, 99.5, 100.0)] * 28
+    tape = build_tape([hourly(hours), daily(DAYS)])
+    market = market_of(tape, "XNYS", StrategySpec(Script({}), "days", intervals=("1d",)))
+    last_us = int(tape.closed_at_us[tape.rows_of_interval("X", "1d")[3]])
+    assert market.average_true_range("hours", "X", 3, last_us) == 1
+    assert market.average_true_range("days", "X", 3, last_us) == 5
 
 
 def lives(plan: dict[int, list[dict[str, Any]]], rows: list[Any] = DAYS, **settings: Any) -> list[str]:

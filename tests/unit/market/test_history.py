@@ -14,6 +14,7 @@ from tests.factories import at_us, tape_of
 from qtrader.errors import StrategyError
 from qtrader.market.history import HistoryWindow, StreamHistory, TapeHistory
 from qtrader.market.tape import Tape
+from qtrader.market.tape_build import SymbolColumns, build_tape
 
 CLOSES = {"AAPL": [10.0, 11.0, 12.0, 13.0, 14.0], "MSFT": [20.0, 21.0, 22.0]}
 DAYS = {"MSFT": [2, 4, 5]}
@@ -73,6 +74,48 @@ def test_all_columns_are_those_of_the_bars(history: Any) -> None:
     assert window.volume.tolist() == [1.0, 2.0]
     assert window.closed_at_us.dtype == np.int64
     assert {getattr(window, name).dtype for name in COLUMNS[1:]} == {np.dtype(np.float64)}
+
+
+HOUR_US = 3_600_000_000
+FINE = build_tape(
+    [
+        SymbolColumns(
+            symbol="AAPL",
+            interval=interval,
+            opened_at_us=closed - length_us,
+            closed_at_us=closed,
+            **{name: np.array(values) for name in ("open", "high", "low", "close")},
+        )
+        for interval, length_us, closed, values in (
+            ("1d", 7 * HOUR_US, np.array([at_us(1), at_us(2)]), [11.0, 21.0]),
+            ("1h", HOUR_US, np.array([at_us(1, 20), at_us(1), at_us(2, 20)]), [10.0, 11.0, 20.0]),
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("interval", "instant", "closes"),
+    [
+        (None, (2, 21), [10.0, 11.0, 20.0]),
+        ("1h", (2, 21), [10.0, 11.0, 20.0]),
+        ("1h", (1, 20), [10.0]),
+        ("1d", (2, 21), [11.0, 21.0]),
+        ("1d", (2, 20), [11.0]),
+        ("1d", (1, 20), []),
+        ("4h", (2, 21), []),
+    ],
+)
+def test_a_window_is_of_one_interval(
+    interval: str | None, instant: tuple[int, int], closes: list[float]
+) -> None:
+    streamed = StreamHistory({"AAPL": "1h"})
+    for each in FINE.bars():
+        streamed.add(each)
+    for history in (TapeHistory(FINE), streamed):
+        window = history.window("AAPL", None, at_us(*instant), interval)
+        assert window.close.tolist() == closes
+        assert history.window("AAPL", 1, at_us(*instant), interval).close.tolist() == closes[-1:]
 
 
 @pytest.mark.parametrize("count", [0, -1])

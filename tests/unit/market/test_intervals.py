@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qtrader.errors import ConfigError
-from qtrader.market.intervals import interval_name, interval_us
+from qtrader.market.intervals import in_order, interval_name, interval_us
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,12 @@ def test_other_names_are_refused(name: str) -> None:
 )
 def test_names(length_us: int, name: str) -> None:
     assert interval_name(length_us) == name
+
+
+def test_several_are_named_once_the_finest_first() -> None:
+    assert in_order(["1d", "5m", "1h", "60m", "5m"]) == ("5m", "1h", "60m", "1d")
+    with pytest.raises(ConfigError, match="interval 'daily' is unknown"):
+        in_order(["1d", "daily"])
 
 
 @pytest.mark.parametrize("length_us", [0, 500_000, 90_000_000_000, 7 * 86_400_000_000])

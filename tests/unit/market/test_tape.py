@@ -67,6 +67,11 @@ def test_rows_are_sorted_by_close_then_symbol_then_interval_from_the_finest() ->
     assert tape.rows_of("A").tolist() == [1, 3, 4]
     assert tape.matching_rows_of("A").tolist() == [1, 3]
     assert tape.matching_rows_of("B").tolist() == tape.rows_of("B").tolist() == [0, 2, 5]
+    assert tape.intervals_of("A") == tape.intervals
+    assert tape.intervals_of("B") == ("1m",)
+    assert [tape.rows_of_interval("A", name).tolist() for name in tape.intervals] == [[1, 3], [4]]
+    assert tape.rows_of_interval("B", "1m").tolist() == [0, 2, 5]
+    assert tape.rows_of_interval("A", "1d").tolist() == []
     assert list(tape.rows_of_instant(2)) == [3, 4, 5]
     assert [tape.instant_of_row(row) for row in range(6)] == [0, 1, 1, 2, 2, 2]
 

@@ -105,7 +105,9 @@ def begin_trail(order: WorkingOrder, instrument: Instrument, market: MarketView)
     event = order.order
     average = None
     if event.trail_atr_period is not None:
-        average = market.average_true_range(event.symbol, event.trail_atr_period, order.accepted_at_us)
+        average = market.average_true_range(
+            event.strategy_id, event.symbol, event.trail_atr_period, order.accepted_at_us
+        )
     try:
         trail = order.trail = trail_of(event, instrument.tick_size, average)
     except TrailError as error:

@@ -27,6 +27,9 @@ class MarketView(Protocol):
         """Return a symbol's last close, after splits that took effect since; None before its first bar."""
         ...
 
-    def average_true_range(self, symbol: str, period: int, at_us: int) -> Decimal | None:
-        """Return Wilder's average true range by an instant; None where too few bars have closed."""
+    def average_true_range(self, strategy_id: str, symbol: str, period: int, at_us: int) -> Decimal | None:
+        """Return Wilder's average true range by an instant, over the finest bars that a strategy sees.
+
+        It is None where too few of them have closed.
+        """
         ...

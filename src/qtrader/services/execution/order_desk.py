@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from qtrader.clock import to_epoch_us
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import OrderUpdateEvent
 from qtrader.events.identity import Origin
@@ -149,7 +150,8 @@ class OrderDesk:
     def size_children(self, parent: WorkingOrder, price: Decimal | None, from_us: int, now: datetime) -> None:
         """Let an order's children rest for as much as it has filled, from the instant of that fill.
 
-        Take-profits share it in the order of acceptance. Another entry waits until all is filled.
+        Take-profits share it in the order of acceptance. Another entry waits until all is filled, and then
+        for bars that open from the present instant on, whatever it trades: nobody knew of the fill before.
 
         Args:
             parent: that has filled.
@@ -165,7 +167,8 @@ class OrderDesk:
                 continue
             if purpose is _OPEN:
                 if parent.status is OrderStatus.FILLED:
-                    self._wake(child, child.quantity, price, from_us, now)
+                    start = price if child.symbol == parent.symbol else None
+                    self._wake(child, child.quantity, start, to_epoch_us(now), now)
                 continue
             quantity = min(child.wanted_quantity, left[purpose])
             left[purpose] -= quantity

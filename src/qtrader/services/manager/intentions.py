@@ -85,6 +85,9 @@ def _opening(
             message = f"{held}, and the policy does not scale in"
             return Refusal("already_open", message, _OPEN)
         return Legs(None, ZERO, side)
+    if signal.after_order_id is not None:
+        # What is held may be for the awaited order to close; a leg of its own would not wait for it.
+        return Legs(None, ZERO, side)
     remaining = abs(holding.quantity) - holding.closing_quantity
     return Legs(side if remaining > 0 else None, max(ZERO, remaining), side)
 
@@ -176,8 +179,9 @@ def _triggered_at_once(signal: SignalEvent, side: Side, purpose: OrderPurpose) -
     """Refuse a trigger that the price has passed already: it would be a market order in disguise.
 
     A stop is reached by a price that gets worse, the trigger of an if-touched order by one that gets better.
+    What the price will be when an awaited order has filled, nobody knows.
     """
-    if signal.stop_price is None:
+    if signal.stop_price is None or signal.after_order_id is not None:
         return None
     sign = 1 if (side is _BUY) is not (signal.order_type in IF_TOUCHED) else -1
     if (signal.stop_price - signal.price) * sign < 0:

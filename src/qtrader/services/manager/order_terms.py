@@ -56,6 +56,7 @@ def with_terms(
         order,
         limit_price=limit,
         stop_price=stop,
+        parent_order_id=signal.after_order_id,
         oco_group=group_of(signal) if order.purpose is OrderPurpose.OPEN else None,
         trail_amount=signal.trail_amount,
         trail_percent=signal.trail_percent,

@@ -51,7 +51,7 @@ class _Claim(msgspec.Struct, gc=False):
     """One order that has not ended; `price` values what is left of it, `position` is strategy and symbol.
 
     Of a `group` only one order may fill, so that its largest claim is all that it lays. An order at work that
-    is to be canceled lays none.
+    is to be canceled lays none, nor does one that waits for it, its `parent_id`.
     """
 
     position: tuple[str, str]
@@ -60,6 +60,7 @@ class _Claim(msgspec.Struct, gc=False):
     leaves_quantity: Decimal
     price: Decimal
     group: str | None = None
+    parent_id: str | None = None
     is_working: bool = False
     is_canceling: bool = False
 
@@ -67,7 +68,7 @@ class _Claim(msgspec.Struct, gc=False):
 class Reservations:
     """Keep the claims of orders on their way, by strategy and symbol."""
 
-    __slots__ = ("_by_position", "_claims", "_group_count", "_totals", "_uncounted")
+    __slots__ = ("_by_position", "_claims", "_group_count", "_totals", "_uncounted", "_waiting")
 
     def __init__(self) -> None:
         self._claims: dict[str, _Claim] = {}
@@ -77,6 +78,8 @@ class Reservations:
         self._uncounted: list[_Claim] = []
         #: How many claims belong to a group; while any do, everything is added up anew.
         self._group_count = 0
+        #: Those that wait for an order, by its id.
+        self._waiting: dict[str, dict[str, _Claim]] = {}
 
     def add(self, order: OrderEvent, price: Decimal) -> None:
         """Lay claim for an opening or closing order at the price it is expected to trade at."""
@@ -85,6 +88,10 @@ class Reservations:
         if order.oco_group is not None:
             claim.group = order.oco_group
             self._group_count += 1
+        parent_id = order.parent_order_id
+        if parent_id is not None:
+            claim.parent_id = parent_id
+            self._waiting.setdefault(parent_id, {})[order_id] = claim
         self._claims[order_id] = claim
         self._uncounted.append(claim)
         claims = self._by_position.get(position)
@@ -104,6 +111,7 @@ class Reservations:
             del self._claims[order_id]
             if claim.group is not None:
                 self._group_count -= 1
+            self._wait_no_longer(order_id, claim)
             claims = self._by_position[claim.position]
             del claims[order_id]
             if not claims:
@@ -117,9 +125,20 @@ class Reservations:
             self._reprice(claim, update)
         else:
             claim.is_working = True
+            if claim.parent_id is not None and update.reason == "parent_filled":
+                self._wait_no_longer(order_id, claim)
             return
         self._totals = None
         self._uncounted.clear()
+
+    def _wait_no_longer(self, order_id: str, claim: _Claim) -> None:
+        parent_id = claim.parent_id
+        if parent_id is not None:
+            claim.parent_id = None
+            waiting = self._waiting[parent_id]
+            del waiting[order_id]
+            if not waiting:
+                del self._waiting[parent_id]
 
     @staticmethod
     def _reprice(claim: _Claim, update: OrderUpdateEvent) -> None:
@@ -128,19 +147,25 @@ class Reservations:
             claim.price = price
 
     def cancel_requested(self, strategy_id: str, order_id: str) -> None:
-        """Give back at once what an order at work lays claim to, as it is to be canceled.
+        """Give back what an order to be canceled lays claim to, with the orders at work that wait for it.
 
         The answer of execution comes only after the signals of the same instant, which may replace it.
         """
         claim = self._claims.get(order_id)
         if claim is not None and claim.is_working and claim.position[0] == strategy_id:
             self._set_canceling(claim, is_canceling=True)
+        for waiting_id, waiting in self._waiting.get(order_id, {}).items():
+            if waiting.is_working:
+                self.cancel_requested(strategy_id, waiting_id)
 
     def cancel_refused(self, order_id: str) -> None:
         """Lay claim again for an order that stays."""
         claim = self._claims.get(order_id)
         if claim is not None and claim.is_canceling:
             self._set_canceling(claim, is_canceling=False)
+        for waiting_id, waiting in self._waiting.get(order_id, {}).items():
+            if waiting.is_canceling:
+                self.cancel_refused(waiting_id)
 
     def _set_canceling(self, claim: _Claim, *, is_canceling: bool) -> None:
         claim.is_canceling = is_canceling

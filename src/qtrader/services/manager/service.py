@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _OPEN: Final = OrderPurpose.OPEN
 _CLOSE: Final = OrderPurpose.CLOSE
 _MARKET: Final = OrderType.MARKET
+_SELL: Final = Side.SELL
 _GTC: Final = TimeInForce.GTC
 _REJECTED: Final = Verdict.REJECTED
 
@@ -157,7 +158,9 @@ class ManagerService:
         if self._is_member is not None and not self._is_member(symbol, to_epoch_us(signal.occurred_at)):
             self._refuse(signal, not_in_universe(signal))
             return
-        closes = legs.close_quantity + holding.closing_quantity
+        # An entry that waits is judged as if what stands on the other side were closed by then.
+        is_other_side = signal.after_order_id is not None and (held > 0) is (legs.open_side is _SELL)
+        closes = abs(held) if is_other_side else legs.close_quantity + holding.closing_quantity
         self._open(self._opening_leg(signal, legs.open_side, price, held, closes), instrument)
 
     def _worth(self, signal: SignalEvent, quantity: Decimal) -> Decimal:
@@ -266,8 +269,9 @@ class ManagerService:
             purpose=purpose,
             decision_id=decision.decision_id,
         )
-        is_plain = signal.order_type is _MARKET and signal.expires_at is None and signal.oco_group is None
-        if at_market or is_plain:
+        is_plain = signal.order_type is _MARKET and signal.expires_at is None
+        is_alone = signal.oco_group is signal.after_order_id is None
+        if at_market or (is_plain and is_alone):
             return order
         return with_terms(order, signal, instrument, rounds_prices=self._rounds_prices)
 

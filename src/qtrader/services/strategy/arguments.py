@@ -13,10 +13,12 @@ from operator import index
 from typing import Any, Final, SupportsIndex, TypeVar, cast, overload
 
 from qtrader.errors import StrategyError
+from qtrader.events.events import SignalEvent
 from qtrader.events.order_types import PRICES, TRAILING
 from qtrader.events.requests import Target
 from qtrader.events.vocabulary import OrderType, SignalIntention, TimeInForce
 from qtrader.money import ZERO, decimal_of
+from qtrader.services.strategy.orders import OrderView, awaited_order_id
 
 #: A price or quantity as a strategy may give it.
 Price = float | int | str | Decimal | SupportsIndex
@@ -65,6 +67,7 @@ def terms_of(
     take_profit: TakeProfit | None = None,
     expires_at: datetime | None = None,
     oco_group: str | None = None,
+    after: SignalEvent | OrderView | str | None = None,
     confidence: Price | None = None,
     fraction: Price | None = None,
     **numbers: Price | None,
@@ -79,11 +82,15 @@ def terms_of(
         take_profit: one price, or several targets.
         expires_at: the end of a good-till-date order.
         oco_group: the name that entries share which cancel each other.
+        after: the order that the entry waits for.
         confidence: 0 to 1.
         fraction: the part to close.
         numbers: price, quantity, limit_price, stop_price and stop_loss.
     """
-    _check_combination(intention, fraction, numbers, take_profit, oco_group)
+    after_order_id = None if after is None else awaited_order_id(after)
+    _check_combination(
+        intention, fraction, numbers, take_profit, oco_group=oco_group, after_order_id=after_order_id
+    )
     _check_prices(order_type, numbers)
     terms: dict[str, Any] = {name: positive(name, value) for name, value in numbers.items()}
     terms |= _trail_of(order_type, trail)
@@ -96,6 +103,7 @@ def terms_of(
         "fraction": fraction_of_one("fraction", fraction, allows_zero=False),
         "expires_at": _expiry_of(time_in_force, expires_at),
         "oco_group": _name_of(oco_group),
+        "after_order_id": after_order_id,
     }
 
 
@@ -104,7 +112,9 @@ def _check_combination(
     fraction: Price | None,
     numbers: Mapping[str, Price | None],
     take_profit: TakeProfit | None,
+    *,
     oco_group: str | None,
+    after_order_id: str | None,
 ) -> None:
     opens = intention in (SignalIntention.OPEN_LONG, SignalIntention.OPEN_SHORT)
     if fraction is not None and (opens or numbers.get("quantity") is not None):
@@ -114,6 +124,9 @@ def _check_combination(
         )
         raise StrategyError(msg)
     if opens:
+        if oco_group is not None and after_order_id is not None:
+            msg = "after lets an entry wait for another order; it does not go with oco_group"
+            raise StrategyError(msg)
         return
     if numbers.get("stop_loss") is not None or take_profit is not None:
         msg = (
@@ -122,6 +135,9 @@ def _check_combination(
         raise StrategyError(msg)
     if oco_group is not None:
         msg = "oco_group joins entries of which one may fill; it does not go with a closing signal"
+        raise StrategyError(msg)
+    if after_order_id is not None:
+        msg = "after lets an entry wait for another order; it does not go with a closing signal"
         raise StrategyError(msg)
 
 
@@ -222,8 +238,9 @@ def targets_of(given: Sequence[TargetAsGiven]) -> tuple[Target, ...]:
     before_last = sum(fractions[:-1], ZERO)
     if abs(before_last + fractions[-1] - _ONE) <= _NEARLY and before_last < _ONE:
         fractions[-1] = _ONE - before_last
-    if before_last + fractions[-1] > _ONE:
-        msg = f"take_profit's fractions add up to {before_last + fractions[-1]:f}; allowed is at most 1"
+    in_all = (before_last + fractions[-1]).normalize()
+    if in_all > _ONE:
+        msg = f"take_profit's fractions add up to {in_all:f}; allowed is at most 1"
         raise StrategyError(msg)
     return tuple(Target(price, part.normalize()) for price, part in zip(prices, fractions, strict=True))
 

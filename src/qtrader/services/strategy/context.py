@@ -26,7 +26,7 @@ from qtrader.services.strategy.arguments import (
     positive,
     terms_of,
 )
-from qtrader.services.strategy.orders import OrderView
+from qtrader.services.strategy.orders import OrderView, order_id_of
 from qtrader.services.strategy.sight import Sight, Surroundings
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Context(Sight):
         trail_limit_offset: Price | None = None,
         expires_at: datetime | None = None,
         oco_group: str | None = None,
+        after: SignalEvent | OrderView | str | None = None,
     ) -> SignalEvent:
         """Say what this strategy wants; manager and risk decide what becomes of it.
 
@@ -144,6 +145,8 @@ class Context(Sight):
             expires_at: the instant from which a gtd order rests no longer, with a time zone.
             oco_group: a name that entries in the same symbol share of which one may fill: what one fills,
                 the others can fill no longer.
+            after: an order of this strategy that has to fill whole before this entry rests: one of `orders`,
+                an order's id, or a signal that this method returned.
 
         Raises:
             StrategyError: an argument is not usable; the message names it and what is allowed.
@@ -169,7 +172,7 @@ class Context(Sight):
             and trail_amount is trail_percent is trail_atr_multiple is None
             and trail_atr_period is trail_limit_offset is None
             and expires_at is None
-            and oco_group is None
+            and oco_group is after is None
         ):
             wish: dict[str, Any] = {}
             if quantity is not None:
@@ -191,6 +194,7 @@ class Context(Sight):
                 take_profit=take_profit,
                 expires_at=expires_at,
                 oco_group=oco_group,
+                after=after,
                 confidence=confidence,
                 fraction=fraction,
                 price=price,
@@ -230,7 +234,7 @@ class Context(Sight):
         Raises:
             StrategyError: an argument is not usable; the message names it and what is allowed.
         """
-        order_id = _order_id_of(order)
+        order_id = order_id_of(order)
         cause, instant_us = self._present(f"a request to cancel {order_id}")
         now = from_epoch_us(instant_us)
         request = OrderCancelEvent(
@@ -269,7 +273,7 @@ class Context(Sight):
         Raises:
             StrategyError: an argument is not usable; the message names it and what is allowed.
         """
-        order_id = _order_id_of(order)
+        order_id = order_id_of(order)
         terms = {
             "quantity": positive("quantity", quantity),
             "limit_price": positive("limit_price", limit_price),
@@ -316,14 +320,6 @@ class Context(Sight):
         ordinal = self._sent.get(subject, 0)
         self._sent[subject] = ordinal + 1
         return f"{_compact(now)}:{ordinal}"
-
-
-def _order_id_of(order: OrderView | str) -> str:
-    order_id = order.order_id if isinstance(order, OrderView) else order
-    if not isinstance(order_id, str) or not order_id:
-        msg = f"order is {order!r}; allowed is one of context.orders, or an order's id"
-        raise StrategyError(msg)
-    return order_id
 
 
 def _compact(instant: datetime) -> str:

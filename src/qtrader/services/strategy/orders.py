@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qtrader.events.vocabulary import OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
+from qtrader.errors import StrategyError
+from qtrader.events.events import SignalEvent
+from qtrader.events.vocabulary import OrderPurpose, OrderStatus, OrderType, Side, SignalIntention, TimeInForce
 from qtrader.services.strategy.position import canonical
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _FINAL: Final = frozenset(
     {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
 )
+
+_OPENING: Final = frozenset({SignalIntention.OPEN_LONG, SignalIntention.OPEN_SHORT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,26 @@ class OrderView:
     def is_entry(self) -> bool:
         """Tell whether the order opens or enlarges a position."""
         return self.purpose is OrderPurpose.OPEN
+
+
+def order_id_of(order: OrderView | str) -> str:
+    """Return the id of an order that is given as a view or by its id."""
+    order_id = order.order_id if isinstance(order, OrderView) else order
+    if not isinstance(order_id, str) or not order_id:
+        msg = f"order is {order!r}; allowed is one of context.orders, or an order's id"
+        raise StrategyError(msg)
+    return order_id
+
+
+def awaited_order_id(after: SignalEvent | OrderView | str) -> str:
+    """Return the id of the order that an entry waits for: of a signal, the order that it is to become."""
+    if isinstance(after, SignalEvent):
+        return f"{after.signal_id}/{'open' if after.intention in _OPENING else 'close'}"
+    order_id = after.order_id if isinstance(after, OrderView) else after
+    if not isinstance(order_id, str) or not order_id:
+        msg = f"after is {after!r}; allowed is one of context.orders, an order's id, or a signal sent"
+        raise StrategyError(msg)
+    return order_id
 
 
 class OrderProjection:

@@ -12,14 +12,15 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from qtrader.errors import ConfigError, StrategyFailedError
+from qtrader.market.intervals import in_order
 from qtrader.services.strategy.shape import annotations_of, check_handlers, check_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from qtrader.events.events import (
         FillEvent,
@@ -119,12 +120,22 @@ class StrategySpec:
         strategy_id: its name in events; by default the class's name in snake case without "Strategy".
         parameters: keyword arguments of the class; not allowed with an instance.
         symbols: the symbols whose bars it sees; all without any.
+        intervals: the intervals of which it sees bars ("1d", or several); all without any. Finer bars are
+            then only met by its orders.
+
+    Raises:
+        ConfigError: a name is not an interval.
     """
 
     strategy: Any
     strategy_id: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     symbols: tuple[str, ...] | None = None
+    intervals: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Write the intervals in one way: each once, the finest first."""
+        object.__setattr__(self, "intervals", _intervals(self.intervals))
 
     @property
     def identifier(self) -> str:
@@ -165,8 +176,27 @@ def default_id(class_name: str) -> str:
     return words.lower().strip("_")
 
 
-def specs_of(strategies: Any, parameters: Mapping[str, Any] | None = None) -> tuple[StrategySpec, ...]:
+def _intervals(given: Iterable[str] | str | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    found = in_order([given] if isinstance(given, str) else given)
+    if not found:
+        msg = "intervals is empty; name at least one, for example 1d, or leave it out for all"
+        raise ConfigError(msg)
+    return found
+
+
+def specs_of(
+    strategies: Any,
+    parameters: Mapping[str, Any] | None = None,
+    intervals: Iterable[str] | str | None = None,
+) -> tuple[StrategySpec, ...]:
     """Understand what a user hands over: one strategy or several, as classes, instances, strings or specs.
+
+    Args:
+        strategies: as they were given.
+        parameters: of the only one.
+        intervals: those that all of them see.
 
     Raises:
         ConfigError: parameters are given for several strategies at once, or two have the same id.
@@ -181,6 +211,12 @@ def specs_of(strategies: Any, parameters: Mapping[str, Any] | None = None) -> tu
     specs = tuple(
         s if isinstance(s, StrategySpec) else StrategySpec(s, parameters=parameters or {}) for s in given
     )
+    if intervals is not None:
+        named = [spec.identifier for spec in specs if spec.intervals is not None]
+        if named:
+            msg = f"strategy {named[0]!r} names its intervals itself; give them there, or intervals= for all"
+            raise ConfigError(msg)
+        specs = tuple(replace(spec, intervals=_intervals(intervals)) for spec in specs)
     if not specs:
         msg = "no strategy is given"
         raise ConfigError(msg)

@@ -27,24 +27,27 @@ _ARGUMENT_CHARACTERS = 30_000
 
 
 class StrategyFacts(msgspec.Struct, frozen=True):
-    """One strategy: `reference` is "module:Class"; it sees all symbols where `symbols` is None."""
+    """One strategy: `reference` is "module:Class"; `symbols` and `intervals` that are None are all."""
 
     strategy_id: str
     reference: str
     parameters: dict[str, Any]
     symbols: tuple[str, ...] | None = None
+    intervals: tuple[str, ...] | None = None
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker must be told before the first event.
 
-    `intervals` names each symbol's finest interval, from which marks and history are made; its keys are the
-    symbols of the run, in order. `opened_at_us` is the instant of `on_start`.
+    `intervals` are those of the run, the finest first, and `intervals_of` those of which each symbol has
+    bars; marks are made of the first, and the keys are the symbols of the run, in order. `opened_at_us` is
+    the instant of `on_start`.
     """
 
     run_id: str
     strategies: tuple[StrategyFacts, ...]
-    intervals: dict[str, str]
+    intervals: tuple[str, ...]
+    intervals_of: dict[str, tuple[str, ...]]
     base_currency: str
     ledger_scale: int
     trading_starts_us: int

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from qtrader.market.history import BarHistory
     from qtrader.market.universe import Universe
     from qtrader.services.account import AccountView
+    from qtrader.services.strategy.visible import VisibleIntervals
 
     BarHandler = Callable[[PriceBarEvent, Context], None]
     Notice = FillEvent | OrderUpdateEvent | SignalRejectedEvent | OrderRequestRejectedEvent
@@ -64,7 +65,7 @@ class StrategyService:
         universe: point-in-time membership; every symbol is always a member without one.
         trading_starts_us: instants up to and including this one are warmup.
         seed: what `context.rng` is derived from, with the strategy's id.
-        has_one_interval: every bar of a symbol is of the same interval.
+        visible: the intervals of the run, and which of them strategies see.
     """
 
     def __init__(
@@ -82,13 +83,14 @@ class StrategyService:
         universe: Universe | None = None,
         trading_starts_us: int = -(2**63),
         seed: int = 0,
-        has_one_interval: bool = False,
+        visible: VisibleIntervals,
     ) -> None:
         self.account = account
         self.orders = OrderProjection()
         self.history = history
         self.trading_starts_us = trading_starts_us
-        self.has_one_interval = has_one_interval
+        self.visible = visible
+        self.has_one_interval = visible.has_one
         self.look = look
         self.last_price = last_price
         self._symbols = symbols
@@ -97,6 +99,7 @@ class StrategyService:
             name: _Runner(
                 strategy,
                 Context(name, self, publish, Origin(run_id, "strategy_service", f"strategy:{name}"), seed),
+                visible.of(name),
             )
             for name, strategy in strategies.items()
         }
@@ -132,13 +135,16 @@ class StrategyService:
         return {name: runner.context for name, runner in self._runners.items()}
 
     def direct_handler(self) -> tuple[BarHandler, Context] | None:
-        """Return the one bar handler and its context if one strategy sees every bar and nothing but bars."""
+        """Return the one bar handler and its context if one strategy sees every symbol and nothing but bars.
+
+        It takes every bar; where the strategy sees some intervals only, the handler leaves out the others.
+        """
         if self.has_slices or len(self._runners) != 1:
             return None
         (runner,) = self._runners.values()
         if runner.on_bar is None or any(runners != (runner,) for runners in self._routes.values()):
             return None
-        return runner.on_bar, runner.context
+        return runner.on_bar if runner.intervals is None else runner.on_any_bar, runner.context
 
     def on_start(self, instant_us: int) -> None:
         """Let strategies prepare, before the first bar."""
@@ -188,9 +194,11 @@ class StrategyService:
                 runner.call(_NOTICES[type(notice)], instant_us, notice)
 
     def on_bar(self, bar: PriceBarEvent) -> None:
-        """Hand a bar to the strategies that see its symbol."""
+        """Hand a bar to the strategies that see its symbol and interval."""
         for runner in self._routes[bar.symbol]:
-            runner.on_bar_event(bar)
+            intervals = runner.intervals
+            if intervals is None or bar.interval in intervals:
+                runner.on_bar_event(bar)
 
     def on_slice(self, bars: Sequence[PriceBarEvent]) -> None:
         """Hand all bars of an instant at once to the strategies that want them so."""
@@ -200,10 +208,12 @@ class StrategyService:
         for name, runner in self._runners.items():
             if runner.on_slice is None:
                 continue
-            seen = self._symbols_of.get(name)
-            chosen = tuple(bars if seen is None else [bar for bar in bars if bar.symbol in seen])
+            symbols, intervals = self._symbols_of.get(name), runner.intervals
+            chosen = bars if symbols is None else [bar for bar in bars if bar.symbol in symbols]
+            if intervals is not None:
+                chosen = [bar for bar in chosen if bar.interval in intervals]
             if chosen:
-                runner.on_slice_event(chosen, instant_us)
+                runner.on_slice_event(tuple(chosen), instant_us)
 
     def _keep(self, notice: Notice) -> None:
         runner = self._runners.get(notice.strategy_id)
@@ -214,11 +224,12 @@ class StrategyService:
 
 
 class _Runner:
-    """One strategy with its context and its notices."""
+    """One strategy with its context, its notices, and the intervals that it sees (None for all)."""
 
-    def __init__(self, strategy: Any, context: Context) -> None:
+    def __init__(self, strategy: Any, context: Context, intervals: frozenset[str] | None) -> None:
         self.strategy = strategy
         self.context = context
+        self.intervals = intervals
         self.on_bar: BarHandler | None = getattr(strategy, "on_bar", None)
         self.on_slice: Callable[[tuple[PriceBarEvent, ...], Context], None] | None = getattr(
             strategy, "on_slice", None
@@ -251,6 +262,11 @@ class _Runner:
                 msg = f"{name} of strategy {self.context.strategy_id!r} failed: {found}"
                 raise StrategyFailedError(msg) from cause
             raise handler_error(event, name, cause, StrategyFailedError) from cause
+
+    def on_any_bar(self, bar: PriceBarEvent, context: Context) -> None:  # noqa: ARG002 - it is the strategy's own
+        """Call `on_bar` if the strategy sees bars of this interval."""
+        if bar.interval in self.intervals:  # type: ignore[operator]  # asked for by the caller
+            self.on_bar_event(bar)
 
     def on_bar_event(self, bar: PriceBarEvent) -> None:
         """Call `on_bar`."""

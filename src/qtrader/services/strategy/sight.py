@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qtrader.market.history import BarHistory, HistoryWindow
     from qtrader.services.account import AccountView
     from qtrader.services.strategy.orders import OrderProjection, OrderView
+    from qtrader.services.strategy.visible import VisibleIntervals
 
 
 class Surroundings(Protocol):
@@ -32,6 +33,7 @@ class Surroundings(Protocol):
     history: BarHistory
     trading_starts_us: int
     has_one_interval: bool
+    visible: VisibleIntervals
 
     def look(self, instant_us: int) -> None:
         """Make prices and account those known at an instant."""
@@ -137,15 +139,19 @@ class Sight:
         """
         return self._surroundings.orders.of(self.strategy_id)
 
-    def history(self, symbol: str | None = None, count: int | None = None) -> HistoryWindow:
+    def history(
+        self, symbol: str | None = None, count: int | None = None, *, interval: str | None = None
+    ) -> HistoryWindow:
         """Return copies of a symbol's closed bars, oldest first, adjusted for the splits effective by now.
 
         Args:
             symbol: by default that of the bar being handled.
             count: how many bars at most; all without one.
+            interval: of which bars; by default the finest of the symbol that this strategy sees.
 
         Raises:
-            StrategyError: the run has no such symbol, or `count` is not positive.
+            StrategyError: the run has no such symbol, `count` is not positive, or the strategy does not see
+                bars of the interval.
         """
         if symbol is None:
             if self.bar is None:
@@ -156,7 +162,9 @@ class Sight:
             msg = f"history: {symbol} is no symbol; the number of bars goes by its name, count={symbol}"
             raise StrategyError(msg)
         self._check_symbol(symbol)
-        return self._surroundings.history.window(symbol, count, self.now_us)
+        surroundings = self._surroundings
+        chosen = surroundings.visible.of_history(self.strategy_id, symbol, interval)
+        return surroundings.history.window(symbol, count, self.now_us, chosen)
 
     def _account(self) -> AccountView:
         self._surroundings.look(self.now_us)

@@ -42,6 +42,7 @@ from qtrader.services.account import AccountProjection
 from qtrader.services.strategy.protocol import StrategySpec
 from qtrader.services.strategy.remote_facts import WorkerFacts, WorkerFailure, WorkerNotes, report_line
 from qtrader.services.strategy.service import StrategyService
+from qtrader.services.strategy.visible import VisibleIntervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,10 +69,10 @@ class StrategyWorker:
     ) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._intervals = facts.intervals
+        self._finest = {symbol: names[0] for symbol, names in facts.intervals_of.items() if names}
         self._present_us = facts.opened_at_us
         self._marks = StreamMarks()
-        self._history = StreamHistory()
+        self._history = StreamHistory(self._finest)
         self._bus = EventBus(run_id=facts.run_id, is_automatic=False)
         account = AccountProjection(self._marks.mark, facts.base_currency, facts.ledger_scale)
         self._service = StrategyService(
@@ -81,7 +82,7 @@ class StrategyWorker:
             },
             publish=self._bus.publish,
             run_id=facts.run_id,
-            symbols=tuple(facts.intervals),
+            symbols=tuple(facts.intervals_of),
             account=account,
             history=self._history,
             look=_look_nowhere,
@@ -89,6 +90,11 @@ class StrategyWorker:
             universe=None if facts.universe is None else Universe(facts.universe),
             trading_starts_us=facts.trading_starts_us,
             seed=facts.seed,
+            visible=VisibleIntervals(
+                facts.intervals,
+                facts.intervals_of,
+                {each.strategy_id: each.intervals for each in facts.strategies if each.intervals is not None},
+            ),
         )
         self._bus.subscribe(CorporateActionEvent, self._marks.on_corporate_action)
         self._bus.subscribe(LedgerEntryEvent, account.on_ledger_entry)
@@ -141,9 +147,9 @@ class StrategyWorker:
 
     def _decide(self, bars: list[PriceBarEvent]) -> None:
         for bar in bars:
-            if bar.interval == self._intervals[bar.symbol]:
+            self._history.add(bar)
+            if bar.interval == self._finest[bar.symbol]:
                 self._marks.add(bar)
-                self._history.add(bar)
         self._service.deliver_notices(self._present_us)
         for bar in bars:
             self._bus.deliver(bar)

@@ -93,7 +93,7 @@ class Exchange:
         known = self.bars.get(symbol)
         return None if known is None else decimal_of(known.close)
 
-    def average_true_range(self, symbol: str, period: int, at_us: int) -> Decimal | None:
+    def average_true_range(self, strategy_id: str, symbol: str, period: int, at_us: int) -> Decimal | None:
         return self.ranges.get(period)
 
     def _publish(self, event: BaseEvent) -> None:

@@ -362,6 +362,31 @@ def test_an_entry_that_waits_for_another_one() -> None:
     assert exchange.trades("b") == ["50 at 52 open"]
 
 
+@pytest.mark.parametrize(("symbol", "stop"), [("AAPL", "95"), ("IBM", None)])
+def test_an_entry_that_trails_begins_at_its_parents_fill_in_the_same_market(
+    symbol: str, stop: str | None
+) -> None:
+    exchange = Exchange()
+    exchange.order("a", "buy 10 limit 98")
+    trail = {"order_type": OrderType.TRAILING_STOP, "trail_amount": Decimal(3)}
+    exchange.order("b", "sell 10", parent="a", symbol=symbol, **trail)
+    exchange.match(bar(1, "100,101,97,97.5"))
+    assert exchange.steps("b")[-1] == "accepted:parent_filled"
+    # In another market, what the parent paid says nothing; trailing begins at the next open.
+    assert exchange.last("b").stop_price == (None if stop is None else Decimal(stop))
+
+
+def test_an_entry_that_waits_meets_bars_that_open_once_the_fill_is_known() -> None:
+    exchange = Exchange()
+    exchange.order("a", "buy 10")
+    exchange.order("b", "buy 10", parent="a", symbol="IBM")
+    one = bar(1, "100,101,99,100")
+    exchange.match(one)
+    (view,) = exchange.service.open_orders()
+    # The fill was at the open, and nobody knew of it before the close.
+    assert (view.order_id, view.live_from_us) == ("b", one.closed_at_us)
+
+
 def test_a_trailing_stop_loss_begins_where_its_parent_fills() -> None:
     exchange = Exchange()
     exchange.order("a", "buy 10 limit 98")

@@ -32,6 +32,7 @@ def order(
     symbol: str = "AAPL",
     *,
     group: str | None = None,
+    parent: str | None = None,
 ) -> OrderEvent:
     return OrderEvent(
         **envelope(f"order:{number}", at(1)),
@@ -45,6 +46,7 @@ def order(
         time_in_force=TimeInForce.GTC,
         purpose=OrderPurpose(purpose),
         oco_group=group,
+        parent_order_id=parent,
     )
 
 
@@ -158,6 +160,48 @@ def test_a_request_that_execution_will_refuse_gives_nothing_back() -> None:
     claims.cancel_requested("rsi", "o-1")
     claims.cancel_requested("sma", "o-9")
     assert claims.exposure == 5000
+
+
+def _in_line() -> Reservations:
+    """Let three orders of 100 at 50 wait, each for the one before, with all of them at work."""
+    claims = Reservations()
+    for number, symbol in enumerate(("AAPL", "IBM", "MSFT"), 1):
+        each = order(number, symbol=symbol, parent=f"o-{number - 1}" if number > 1 else None)
+        claims.add(each, Decimal(50))
+        claims.update(order_update(each, OrderStatus.ACCEPTED))
+    return claims
+
+
+# the order that is to be canceled → exposure that is still claimed
+@pytest.mark.parametrize(
+    ("order_id", "exposure"), [("o-1", 0), ("o-2", 5000), ("o-3", 10_000), ("o-4", 15_000)]
+)
+def test_what_waits_for_an_order_to_be_canceled_claims_nothing_either(order_id: str, exposure: int) -> None:
+    claims = _in_line()
+    claims.cancel_requested("sma", order_id)
+    assert claims.exposure == exposure
+    claims.cancel_refused(order_id)
+    assert claims.exposure == 15_000
+
+
+def test_an_order_whose_parent_has_filled_claims_for_itself() -> None:
+    claims = _in_line()
+    claims.update(order_update(order(1), OrderStatus.FILLED))
+    claims.update(order_update(order(2, symbol="IBM"), OrderStatus.ACCEPTED, reason="parent_filled"))
+    claims.cancel_requested("sma", "o-1")
+    assert claims.exposure == 10_000
+    for number, symbol in ((2, "IBM"), (3, "MSFT")):
+        claims.update(order_update(order(number, symbol=symbol), OrderStatus.CANCELED))
+    assert claims.totals() == totals("0", "0", "0", "0")
+
+
+def test_an_order_that_waits_for_itself_claims_until_it_is_rejected() -> None:
+    claims, circular = Reservations(), order(1, parent="o-1")
+    claims.add(circular, Decimal(50))
+    claims.cancel_requested("sma", "o-1")
+    assert claims.exposure == 5000
+    claims.update(order_update(circular, OrderStatus.REJECTED))
+    assert claims.exposure == 0
 
 
 def test_of_a_group_the_largest_claims() -> None:

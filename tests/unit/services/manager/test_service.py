@@ -245,6 +245,43 @@ class TestProceeds:
         assert value == 60 * 150
 
 
+class TestWaiting:
+    def test_an_entry_that_waits_names_its_parent_and_its_exits_name_it(self) -> None:
+        desk = Desk()
+        desk.send("open_long", after_order_id="o-1", stop_loss="95")
+        entry, protect = desk.orders
+        assert (entry.parent_order_id, protect.parent_order_id) == ("o-1", entry.order_id)
+        assert (entry.order_type, entry.purpose) == (OrderType.MARKET, OrderPurpose.OPEN)
+
+    @pytest.mark.parametrize("held", ["50", "-50"])
+    def test_it_closes_nothing_before_its_turn_and_is_judged_as_if_that_were_closed(self, held: str) -> None:
+        intention = "open_short" if held == "50" else "open_long"
+        side = "sell" if held == "50" else "buy"
+        desk = Desk("20000")
+        desk.hold(held)
+        decision, _ = desk.send(intention, after_order_id="o-1")
+        assert told(desk.published.events) == [f"{side} 100 open"]
+        leverage = next(check for check in decision.checks if check.name == "gross_leverage")
+        # 100 at 100, and nothing of what is held now.
+        assert leverage.value == 10_000
+
+    def test_it_takes_scale_in_where_a_position_or_an_entry_is_there_already(self) -> None:
+        desk = Desk()
+        desk.hold("10")
+        desk.send("open_long", after_order_id="o-1")
+        desk.send("open_long", symbol="MSFT")
+        desk.send("open_long", symbol="MSFT", after_order_id="o-1")
+        assert [refusal.reason for refusal in desk.refusals] == ["already_open", "order_pending"]
+
+    def test_its_trigger_may_lie_beyond_the_present_price(self) -> None:
+        desk = Desk()
+        wish = {"order_type": OrderType.STOP, "stop_price": "98"}
+        desk.send("open_long", **wish)
+        assert [refusal.reason for refusal in desk.refusals] == ["stop_on_wrong_side"]
+        desk.send("open_long", after_order_id="o-1", **wish)
+        assert desk.orders[0].stop_price == 98
+
+
 class TestBrackets:
     # side, stop_loss, take_profit as written → prices of the children
     ROUNDED = (

@@ -13,6 +13,7 @@ from qtrader.market.tape import Tape
 from qtrader.market.universe import Universe
 from qtrader.services.strategy.context import Context
 from qtrader.services.strategy.service import StrategyService
+from qtrader.services.strategy.visible import VisibleIntervals
 
 CLOSES = {"AAPL": [100.0, 101.5, 99.25, 102.0], "MSFT": [20.0, 21.0, 22.0, 23.0]}
 
@@ -26,6 +27,7 @@ class Stage:
         tape: Tape | None = None,
         *,
         symbols_of: Mapping[str, tuple[str, ...]] | None = None,
+        intervals: Mapping[str, tuple[str, ...]] | None = None,
         universe: Universe | None = None,
         trading_starts_day: int | None = None,
         seed: int = 0,
@@ -49,6 +51,11 @@ class Stage:
             universe=universe,
             trading_starts_us=-(2**63) if trading_starts_day is None else at_us(trading_starts_day),
             seed=seed,
+            visible=VisibleIntervals(
+                self.tape.intervals,
+                {symbol: self.tape.intervals_of(symbol) for symbol in self.tape.symbols},
+                intervals or {},
+            ),
         )
 
     def play(self, *days: int) -> Stage:

@@ -326,6 +326,10 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"take_profit": [(110, 0)]}, r"take_profit's fraction is 0; allowed is a number above 0 up to 1"),
     ({"oco_group": ""}, r"oco_group is ''; allowed is a name"),
     ({"intention": "close_long", "oco_group": "a"}, r"oco_group joins entries of which one may fill"),
+    ({"after": ""}, r"after is ''; allowed is one of context.orders, an order's id, or a signal sent"),
+    ({"after": 7}, r"after is 7; allowed is one of context.orders"),
+    ({"after": "o", "oco_group": "a"}, r"after lets an entry wait.*; it does not go with oco_group"),
+    ({"after": "o", "intention": "close_long"}, r"after lets an entry wait.*not go with a closing signal"),
 ]
 
 
@@ -528,6 +532,23 @@ class TestTerms:
         signal = on_day(1, lambda context: context.emit_signal("AAPL", "open_long", **terms))
         assert {name: getattr(signal, name) for name in terms} == terms
         signal.validate()
+
+    @pytest.mark.parametrize(
+        ("intention", "expected"), [("open_short", "open"), ("close_long", "close"), ("close_short", "close")]
+    )
+    def test_a_signal_stands_for_the_order_that_it_is_to_become(self, intention: str, expected: str) -> None:
+        signal = on_day(
+            1,
+            lambda context: context.emit_signal(
+                "AAPL", "open_long", after=context.emit_signal("MSFT", intention)
+            ),
+        )
+        assert signal.after_order_id == f"sma:MSFT:20240101T210000Z:0/{expected}"
+        signal.validate()
+
+    def test_an_id_is_passed_on_as_it_is(self) -> None:
+        signal = on_day(1, lambda context: context.emit_signal("AAPL", "open_long", after="any/order"))
+        assert signal.after_order_id == "any/order"
 
     def test_an_expiry_is_kept_in_utc(self) -> None:
         expires_at = datetime(2024, 2, 1, 16, tzinfo=timezone(timedelta(hours=-5)))

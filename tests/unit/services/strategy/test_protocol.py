@@ -195,6 +195,20 @@ class TestSpecs:
         with pytest.raises(ConfigError, match="give the parameters in the StrategySpec"):
             specs_of(StrategySpec(Dip), {"lookback": 3})
 
+    def test_intervals_are_written_in_one_way(self) -> None:
+        assert StrategySpec(Dip, intervals=("1d", "1h", "1d")).intervals == ("1h", "1d")
+        assert [spec.intervals for spec in specs_of([Dip, DeepDip], None, "1d")] == [("1d",)] * 2
+        assert specs_of(StrategySpec(Dip, intervals=("1d",)))[0].intervals == ("1d",)
+        assert StrategySpec(Dip).intervals is None
+
+    def test_intervals_that_are_none_or_said_twice_are_refused(self) -> None:
+        with pytest.raises(ConfigError, match="interval 'daily' is unknown; allowed are"):
+            StrategySpec(Dip, intervals=("daily",))
+        with pytest.raises(ConfigError, match="intervals is empty"):
+            specs_of(Dip, None, [])
+        with pytest.raises(ConfigError, match="'dip' names its intervals itself"):
+            specs_of(StrategySpec(Dip, intervals=("1d",)), None, ["1d"])
+
     def test_two_of_one_name_need_ids(self) -> None:
         with pytest.raises(
             ConfigError, match=r"two strategies have the id 'dip'; give each its own strategy_id"

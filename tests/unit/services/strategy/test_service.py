@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.factories import at, at_us, fill_event, order_update, refusal, signal, tape_of
 from tests.unit.services.strategy.stage import Play, Stage
@@ -11,6 +12,7 @@ from tests.unit.services.strategy.stage import Play, Stage
 from qtrader.errors import HandlerError
 from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import OrderStatus
+from qtrader.market.tape_build import SymbolColumns, build_tape
 from qtrader.services.strategy.protocol import Strategy
 
 
@@ -46,6 +48,17 @@ class Diary:
         self._note("stop", "", context)
 
 
+def build_tape_parts() -> Any:
+    """Make columns of one bar that closes with day 1."""
+
+    def part(symbol: str, interval: str) -> SymbolColumns:
+        times = {"opened_at_us": np.array([at_us(1, 20)]), "closed_at_us": np.array([at_us(1)])}
+        prices = {name: np.array([1.0]) for name in ("open", "high", "low", "close")}
+        return SymbolColumns(symbol=symbol, interval=interval, **times, **prices)
+
+    return part
+
+
 class TestBars:
     def test_bars_come_by_symbol_then_by_strategy_in_order_of_wiring_and_the_slice_comes_last(self) -> None:
         diary: list[Any] = []
@@ -76,6 +89,38 @@ class TestBars:
             "MSFT",
             "AAPL+MSFT",
         ]
+
+    def test_a_strategy_sees_only_its_intervals(self) -> None:
+        diary: list[Any] = []
+        part = build_tape_parts()
+        tape = build_tape([part("AAPL", "1h"), part("AAPL", "1d"), part("MSFT", "1h")])
+        strategies = {name: Diary(name, diary) for name in ("days", "hours", "all")}
+        Stage(strategies, tape, intervals={"days": ("1d",), "hours": ("1h",)}).play(1)
+        assert [entry[:3] for entry in diary] == [
+            ("hours", "bar", "AAPL"),
+            ("all", "bar", "AAPL"),
+            ("days", "bar", "AAPL"),
+            ("all", "bar", "AAPL"),
+            ("hours", "bar", "MSFT"),
+            ("all", "bar", "MSFT"),
+            ("days", "slice", "AAPL"),
+            ("hours", "slice", "AAPL+MSFT"),
+            ("all", "slice", "AAPL+AAPL+MSFT"),
+        ]
+
+    def test_the_direct_handler_leaves_out_bars_that_are_not_seen(self) -> None:
+        seen: list[str] = []
+        part = build_tape_parts()
+        tape = build_tape([part("AAPL", "1h"), part("AAPL", "1d")])
+        play = Play(lambda bar, context: seen.append(f"{bar.interval} {context.bar is bar}"))
+        direct = Stage(play, tape, intervals={"sma": ("1d",)}).service.direct_handler()
+        assert direct is not None
+        for bar in tape.bars():
+            direct[0](bar, direct[1])
+        assert seen == ["1d True"]
+        every = Stage(play, tape, intervals={"sma": ("1h", "1d")}).service.direct_handler()
+        assert every is not None
+        assert every[0] is play.on_bar
 
     def test_a_strategy_of_slices_alone_needs_no_on_bar(self) -> None:
         class Slices:

@@ -33,7 +33,8 @@ _FACTS = WorkerFacts(
         StrategyFacts("sma", "module:Class", {}),
         StrategyFacts("other", "module:Class", {}, ("MSFT",)),
     ),
-    intervals={"AAPL": "1d", "MSFT": "1d"},
+    intervals=("1d",),
+    intervals_of={"AAPL": ("1d",), "MSFT": ("1d",)},
     base_currency="USD",
     ledger_scale=8,
     trading_starts_us=-1,
@@ -118,7 +119,9 @@ def test_answers_are_the_signals_of_the_strategies_that_see_the_bar() -> None:
 
 def test_bars_of_a_coarser_interval_are_seen_but_make_neither_marks_nor_history() -> None:
     hour = bar(1, 99.0, interval="1h")
-    facts = msgspec.structs.replace(_FACTS, intervals={"AAPL": "1h", "MSFT": "1d"})
+    facts = msgspec.structs.replace(
+        _FACTS, intervals=("1h", "1d"), intervals_of={"AAPL": ("1h", "1d"), "MSFT": ("1d",)}
+    )
     _, lines, _ = _work([], [bar(1, 100.0), hour], [], facts=facts)
     assert lines[1:3] == ["01 21 AAPL 99/None 1", "01 21 AAPL 99/None 1"]
 
