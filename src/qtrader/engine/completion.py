@@ -155,8 +155,7 @@ def _fill_conventions(execution: ExecutionSettings) -> list[str]:
     if isinstance(model, CustomFillModel):
         told = [f"Orders fill as the model {model.model} says."]
     else:
-        touches = execution.limit_touch or model.default == "touch"
-        limit = "touched" if touches else "traded through"
+        limit = "touched" if model.default == "touch" else "traded through"
         stops = "stops when it is touched, at the open where it gaps"
         told = [f"Limit orders fill when the limit is {limit}; {stops}."]
         if model.default == "mid":

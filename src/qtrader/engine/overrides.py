@@ -69,9 +69,11 @@ def override(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
         return config
     document = config.to_dict()
     _keep_objects(document["execution"], config.execution)
-    if any(_gives_slippage_bps(name, value) for name, value in overrides.items()):
-        # The short form takes the place of the long one, in which the present configuration is written.
+    # A short form takes the place of the long one, in which the present configuration is written.
+    if _gives(overrides, "slippage_bps"):
         del document["execution"]["slippage"]
+    if _gives(overrides, "limit_touch") and document["execution"]["fill_model"]["type"] == "named":
+        del document["execution"]["fill_model"]["default"]
     for name, value in overrides.items():
         _set(document, name, _plain(value))
     if document["risk"] != config.to_dict()["risk"] and _keeps_name(document["risk"], config):
@@ -98,10 +100,11 @@ def override_names() -> Mapping[str, str]:
     }
 
 
-def _gives_slippage_bps(name: str, value: Any) -> bool:
-    if name == "execution":
-        return isinstance(value, Mapping) and "slippage_bps" in value
-    return name in {"slippage_bps", "execution.slippage_bps"}
+def _gives(overrides: Mapping[str, Any], key: str) -> bool:
+    """Tell whether a key of the section execution is among the overrides, in whatever way it is named."""
+    section = overrides.get("execution")
+    is_inside = isinstance(section, Mapping) and key in section
+    return is_inside or key in overrides or f"execution.{key}" in overrides
 
 
 def _keep_objects(document: dict[str, Any], execution: ExecutionSettings) -> None:

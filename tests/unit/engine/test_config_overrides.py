@@ -16,6 +16,7 @@ from qtrader.engine.overrides import ALIASES, FOREIGN_NAMES, override_names, ref
 from qtrader.errors import ConfigError
 from qtrader.services.execution.commission_presets import alpaca
 from qtrader.services.execution.commission_settings import PercentCommission
+from qtrader.services.execution.fill_model_settings import NamedFillModels
 from qtrader.services.execution.slippage_settings import NoSlippage
 from qtrader.services.risk.policy import RiskPolicy
 from qtrader.services.strategy.protocol import specs_of
@@ -46,6 +47,8 @@ SHIPPED = Path(__file__).parents[3] / "config" / "system.yaml"
         ({"slippage_bps": 0}, "execution.slippage", NoSlippage()),
         ({"slippage": {"type": "spread", "half_spread": 2}}, "execution.slippage.half_spread", Decimal(2)),
         ({"execution": {"slippage_bps": 5, "limit_touch": True}}, "execution.slippage.bps", Decimal(5)),
+        ({"limit_touch": True}, "execution.fill_model.default", "touch"),
+        ({"fill_model": "touch", "execution.limit_touch": True}, "execution.fill_model.default", "touch"),
         ({"commission": "alpaca"}, "execution.commission", alpaca()),
         ({"sizing": {"method": "fixed_quantity", "quantity": 5}}, "risk.sizing.quantity", Decimal(5)),
         ({"risk": "naive"}, "risk.name", "naive"),
@@ -67,7 +70,9 @@ def test_a_section_changes_only_the_keys_it_gives() -> None:
     changed = apply_overrides(
         base, {"execution": {"limit_touch": True}, "risk": {"limits": {"allow_short": False}}}
     )
-    assert changed.execution == base.execution.model_copy(update={"limit_touch": True})
+    assert changed.execution == base.execution.model_copy(
+        update={"fill_model": NamedFillModels(default="touch")}
+    )
     assert changed.risk.limits == base.risk.limits.model_copy(update={"allow_short": False})
 
 

@@ -81,14 +81,11 @@ def read_fill_model(value: Any) -> Any:
     raise ValueError(msg)
 
 
-def make_fill_models(
-    settings: FillModelSettings, *, limit_touch: bool = False
-) -> tuple[FillModel, dict[str, FillModel]]:
+def make_fill_models(settings: FillModelSettings) -> tuple[FillModel, dict[str, FillModel]]:
     """Return the fill model of a run and those of single symbols; custom ones are made anew.
 
     Args:
         settings: which.
-        limit_touch: short for `touch`.
 
     Raises:
         ConfigError: a class cannot be found or made, or is no model.
@@ -96,5 +93,6 @@ def make_fill_models(
     if isinstance(settings, CustomFillModel):
         made: FillModel = make_model(settings.model, settings.parameters, _METHOD)
         return made, {}
-    default = fill_model("touch" if limit_touch else settings.default)
-    return default, {symbol: fill_model(name) for symbol, name in settings.symbols.items()}
+    return fill_model(settings.default), {
+        symbol: fill_model(name) for symbol, name in settings.symbols.items()
+    }

@@ -99,7 +99,7 @@ class ExecutionService:
         self._desk = OrderDesk(publish, origin)
         self._book = self._desk.book
         self._corporate = CorporateSteps(self._desk, instrument, do_not_reduce=settings.do_not_reduce)
-        model, models = make_fill_models(settings.fill_model, limit_touch=settings.limit_touch)
+        model, models = make_fill_models(settings.fill_model)
         self._lineup = Lineup(self._book, settings, models, model, market)
         self._volumes = BarVolumes(settings.participation_percent)
         places = count(1)

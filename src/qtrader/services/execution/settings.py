@@ -16,6 +16,7 @@ from qtrader.services.execution.commission_presets import read_commission
 from qtrader.services.execution.commission_settings import CommissionSettings, NoCommission
 from qtrader.services.execution.fill_model_settings import (
     CustomFillModel,
+    FillModelName,
     FillModelSettings,
     NamedFillModels,
     read_fill_model,
@@ -62,8 +63,8 @@ class ExecutionSettings(_Settings):
     Args:
         market_fill: the price that market orders take; `same_close` trades on the close that was decided on,
             which no one can do, and a run says so.
-        limit_touch: whether a limit order fills where the price only touches its limit; the same as the fill
-            model `touch`.
+        limit_touch: whether a limit order fills where the price only touches its limit: short for
+            `fill_model: touch` or `conservative`, and read into it.
         fill_model: how bars become fills: `conservative`, `touch`, `mid`, a mapping that gives single symbols
             another one (`{default: conservative, symbols: {AAPL: touch}}`), or a model of one's own.
         participation_percent: of a bar's volume that all orders together may take; what is left of an order
@@ -82,7 +83,7 @@ class ExecutionSettings(_Settings):
     """
 
     market_fill: MarketFill = "next_open"
-    limit_touch: bool = False
+    limit_touch: bool | None = Field(default=None, exclude=True)
     fill_model: Annotated[FillModelSettings, BeforeValidator(read_fill_model)] = NamedFillModels()
     participation_percent: Annotated[Decimal, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
     fill_on_no_volume: bool = False
@@ -106,14 +107,29 @@ class ExecutionSettings(_Settings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.limit_touch and self.fill_model != NamedFillModels():
-            msg = "limit_touch and fill_model are both given; limit_touch: true is fill_model: touch"
-            raise ValueError(msg)
         if self.latency is not None and self.market_fill == "same_close":
             msg = (
                 "market_fill same_close and latency exclude each other: what trades at once is not on its way"
             )
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _read_limit_touch(self) -> Self:
+        touches, model = self.limit_touch, self.fill_model
+        if touches is None:
+            return self
+        if isinstance(model, CustomFillModel) or "default" in model.model_fields_set:
+            is_touch = isinstance(model, NamedFillModels) and model.default == "touch"
+            if touches is not is_touch:
+                msg = "limit_touch and fill_model are both given; limit_touch: true is fill_model: touch"
+                raise ValueError(msg)
+        else:
+            default: FillModelName = "touch" if touches else "conservative"
+            model = NamedFillModels(default=default, symbols=model.symbols)
+            # The model is frozen for everybody else: this is still its making.
+            object.__setattr__(self, "fill_model", model)
+        object.__setattr__(self, "limit_touch", None)
         return self
 
     @model_validator(mode="after")

@@ -46,7 +46,26 @@ def test_short_forms_are_read_into_the_long_one(given: Any, expected: NamedFillM
 def test_models_by_symbol() -> None:
     default, others = make_fill_models(NamedFillModels(symbols={"AAPL": "mid"}))
     assert (default, others) == (FILL_MODELS["conservative"], {"AAPL": FILL_MODELS["mid"]})
-    assert make_fill_models(NamedFillModels(), limit_touch=True)[0] == FILL_MODELS["touch"]
+
+
+@pytest.mark.parametrize(
+    ("given", "default", "symbols"),
+    [
+        ({"limit_touch": True}, "touch", {}),
+        ({"limit_touch": False}, "conservative", {}),
+        ({"limit_touch": True, "fill_model": "touch"}, "touch", {}),
+        ({"limit_touch": False, "fill_model": "mid"}, "mid", {}),
+        ({"limit_touch": True, "fill_model": {"symbols": {"AAPL": "mid"}}}, "touch", {"AAPL": "mid"}),
+    ],
+)
+def test_limit_touch_is_recorded_as_the_fill_model_that_it_means(
+    given: dict[str, Any], default: str, symbols: dict[str, str]
+) -> None:
+    settings = ExecutionSettings.model_validate(given)
+    assert (settings.fill_model.default, settings.fill_model.symbols) == (default, symbols)
+    assert "limit_touch" not in settings.model_dump()
+    long_form = {"fill_model": {"default": default, "symbols": symbols}}
+    assert settings == ExecutionSettings.model_validate(long_form)
 
 
 def test_a_model_of_one_s_own_is_recorded_and_made_anew() -> None:
@@ -70,6 +89,7 @@ def test_a_model_of_one_s_own_is_recorded_and_made_anew() -> None:
         ({"fill_model": Patient}, r"found the class Patient; give an object of it: Patient\(…\)"),
         ({"fill_model": Half()}, r"Half is no fill model: it has no match_exits\(exit_side"),
         ({"fill_model": "mid", "limit_touch": True}, "limit_touch and fill_model are both given"),
+        ({"fill_model": "touch", "limit_touch": False}, "limit_touch and fill_model are both given"),
         ({"latency": {}}, "give one of bars and milliseconds"),
         ({"latency": {"bars": 1, "milliseconds": 1}}, "give one of bars and milliseconds"),
         ({"latency": {"bars": -1}}, "greater than or equal to 0"),
