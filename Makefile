@@ -14,7 +14,7 @@ compile = uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help backtest test lint docs bench soak peers differential lock clean env-runtime env-dev
+.PHONY: help backtest test lint docs bench bench-peers soak peers differential lock clean env-runtime env-dev env-differential
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -40,22 +40,32 @@ docs: env-dev ## run every code block and command of the documentation
 	@$(python) -m pytest tests/test_docs.py $(ARGS)
 
 bench: env-dev ## measure speed and memory
-	@$(python) benchmarks/run.py $(ARGS)
+	@$(python) -m benchmarks.run $(ARGS)
 
 soak: env-dev ## run the tests that take minutes
 	@$(python) -m pytest -n $(WORKERS) -m soak $(ARGS)
 
-peers: ## make .venv-peers with the backtesters that we compare with
-	@GOAL=peers PYTHON='$(PYTHON)' VENV='$(PEERS_VENV)' sh scripts/bootstrap.sh peers
+bench-peers: env-dev ## measure beside the peers that `make peers` made and write benchmarks/RESULTS.md
+	@$(python) -m benchmarks.peers_run --peers $(PEERS_VENV) $(ARGS)
 
-differential: env-dev peers ## run the same cases through QTrader and its peers and compare trade by trade
-	@$(python) -m differential --python $(PEERS_VENV)/bin/python $(ARGS)
+peers: ## make an environment below .venv-peers for each backtester that we compare with
+	@PYTHON='$(PYTHON)' PEERS_VENV='$(PEERS_VENV)' sh scripts/peers.sh $(ARGS)
+
+env-differential:
+	@GOAL=differential PYTHON='$(PYTHON)' VENV='$(PEERS_VENV)/differential' sh scripts/bootstrap.sh peers
+
+differential: env-dev env-differential ## run the same cases through QTrader and its peers and compare trade by trade
+	@$(python) -m differential --python $(PEERS_VENV)/differential/bin/python $(ARGS)
 
 lock: ## resolve the locks again (LOCK_FLAGS=--upgrade for the newest versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install --user uv (or pipx install uv)" >&2; exit 1; }
 	@$(compile) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
 	@$(compile) pyproject.toml --constraint requirements/dev.txt --group build --output-file requirements/runtime.txt
 	@$(compile) requirements/peers.in --output-file requirements/peers.txt
+	@for peer in requirements/peers/*.in; do \
+		oldest=$$(sed -n 's/^# python //p' $$peer); \
+		$(compile) --python-version $${oldest:-3.11} $$peer --output-file $${peer%.in}.txt || exit 1; \
+	done
 
 clean: ## remove the environments, caches and build products; runs/ stays
 	@rm -rf .venv .venv-newest .venv-peers build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

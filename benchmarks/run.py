@@ -1,107 +1,70 @@
 """The benchmark of `make bench`: ratios measured side by side in one run, medians of interleaved rounds.
 
-Every measurement is a process of its own. Absolute times depend on the machine; the ratios are the claims.
+It is the part of `make bench-peers` that needs no peers, quicker and printed instead of written. Every
+measurement is a process of its own. Absolute times depend on the machine; the ratios are the claims.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.harness import ROOT, Bench, Case, Dataset, Found, machine, ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BARE, SILENT, FULL, COLUMNS = "a  bare loop", "b  engine, silenced", "c  engine, all orders", "d  on columns"
 
 
-def measure(case: str, symbols: int = 1, bars: int = 1_000_000, interval: str = "1m") -> dict[str, Any]:
-    """Run one case in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.engine_case", case, str(symbols), str(bars), interval]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own module
-    found: dict[str, Any] = json.loads(done.stdout)
+def say_nothing(_: str) -> None:
+    """Take the harness's progress."""
+
+
+def measured(bench: Bench, cases: Sequence[Case], rounds: int) -> dict[str, Found]:
+    """Run the rounds; a case that fails ends the benchmark with its reason."""
+    found = bench.rounds(cases, rounds)
+    for name, each in found.items():
+        if each.failure:
+            sys.exit(f"benchmark: {name.strip()}: {each.failure}")
     return found
 
 
-def start_up(command: list[str]) -> float:
-    """Time one process from its start to its end."""
-    began = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - fixed commands
-    return time.perf_counter() - began
-
-
-def interleaved(cases: dict[str, Any], rounds: int) -> dict[str, list[Any]]:
-    """Take turns: A B C, A B C, …, so that a drift of the machine's speed meets all alike."""
-    found: dict[str, list[Any]] = {name: [] for name in cases}
-    for _ in range(rounds):
-        for name, case in cases.items():
-            found[name].append(case())
-    return found
-
-
-def ratio(found: dict[str, list[float]], over: str, under: str) -> float:
-    """Return the median of the ratios within each round."""
-    return median(above / below for above, below in zip(found[over], found[under], strict=True))
-
-
-def bench_engine(bars: int, rounds: int) -> None:
+def bench_engine(bench: Bench, bars: int, rounds: int) -> None:
     """Compare the engine with the bare loop."""
-    cases = {case: (lambda case=case: measure(case, bars=bars)) for case in ("bare", "silent", "full")}
-    found = interleaved(cases, rounds)
-    seconds = {name: [one["seconds"] for one in runs] for name, runs in found.items()}
-    events = found["full"][0]["events"]
-    labels = {"bare": "a  bare loop", "silent": "b  engine, silenced", "full": "c  engine, all orders"}
+    data = Dataset(1, bars)
+    modes = {BARE: "bare", SILENT: "silent", FULL: "full", COLUMNS: "columns"}
+    found = measured(bench, [Case(label, "qtrader", mode, data) for label, mode in modes.items()], rounds)
     print(f"\n{bars:,} one-minute bars, SMADualCross(10, 50), 100 shares, 0.1 % commission, next open")
-    tape_seconds = median(one["tape_seconds"] for one in found["full"])
-    print(f"  tape building            {tape_seconds:8.3f} s  (data and checks; not in the times below)")
-    for name, label in labels.items():
-        taken = median(seconds[name])
+    prepared = found[FULL].median_of("prepare_seconds") or 0.0
+    print(f"  data, checks and tape    {prepared:8.3f} s  (not in the times below)")
+    for label, each in found.items():
+        taken = each.median_of("seconds") or 0.0
         print(f"  {label:<24} {taken:8.3f} s  {bars / taken:12,.0f} bars/s")
-    signals, fills, logged = events.get("signal", 0), events.get("fill", 0), sum(events.values())
-    print(f"  signals {signals:,}, fills {fills:,}, events logged {logged:,}")
-    silent, full = ratio(seconds, "silent", "bare"), ratio(seconds, "full", "bare")
-    print(f"  b/a {silent:.2f} (goal 1.5)   c/a {full:.2f} (goal 3.5)")
-    peak = median(one["peak_mb"] for one in found["full"])
-    print(f"  peak memory of c {peak:,.0f} MB (goal 400)")
+    run = found[FULL].runs[0]
+    print(f"  fills {run['fills']:,}, events logged {run['events']:,}")
+    silent, full = median(ratios(found, SILENT, BARE)), median(ratios(found, FULL, BARE))
+    print(f"  b/a {silent:.2f} (goal 1.25)   c/a {full:.2f}   c/d {median(ratios(found, FULL, COLUMNS)):.2f}")
+    print(f"  peak memory of c {found[FULL].median_of('peak_mb'):,.0f} MB (goal 400)")
 
 
-def bench_width(rounds: int) -> None:
+def bench_width(bench: Bench, rounds: int) -> None:
     """Compare many symbols with one, per bar."""
-    wide = {"bars": 2_520, "symbols": 500, "interval": "1d"}
-    cases = {
-        "one": lambda: measure("silent", bars=1_260_000),
-        "many": lambda: measure("silent", **wide),
-    }
-    found = interleaved(cases, rounds)
-    per_bar = {name: [one["seconds"] / one["rows"] for one in runs] for name, runs in found.items()}
+    one, many = "one symbol", "500 symbols"
+    cases = [
+        Case(one, "qtrader", "silent", Dataset(1, 1_260_000)),
+        Case(many, "qtrader", "silent", Dataset(500, 2_520, "1d")),
+    ]
+    found = measured(bench, cases, rounds)
     print("\n500 symbols x 2,520 days against one symbol of as many bars, engine silenced")
-    for name, label in (("one", "one symbol"), ("many", "500 symbols")):
-        print(f"  {label:<24} {median(per_bar[name]) * 1e9:8.0f} ns a bar")
-    print(f"  ratio {ratio(per_bar, 'many', 'one'):.2f} (goal 1.5)")
-
-
-def bench_start_up(rounds: int) -> None:
-    """Compare start-up with importing NumPy."""
-    cases = {
-        "numpy": lambda: start_up([sys.executable, "-c", "import numpy"]),
-        "import": lambda: start_up([sys.executable, "-c", "import qtrader"]),
-        "help": lambda: start_up([str(Path(sys.executable).with_name("qtrader")), "--help"]),
-    }
-    found = interleaved(cases, rounds)
-    print("\nstart-up, whole processes")
-    for name, label in (("numpy", "import numpy"), ("import", "import qtrader"), ("help", "qtrader --help")):
-        print(f"  {label:<24} {median(found[name]) * 1e3:8.0f} ms")
-    print(f"  import qtrader / import numpy {ratio(found, 'import', 'numpy'):.2f} (goal 1.5)")
-    print(f"  qtrader --help / import numpy {ratio(found, 'help', 'numpy'):.2f} (goal 2.5)")
-
-
-def bench_orders() -> None:
-    """Compare a bar's cost with few and many orders at rest."""
-    sys.stdout.flush()
-    subprocess.run([sys.executable, "-m", "benchmarks.orders"], cwd=ROOT, check=True)
+    for label in (one, many):
+        print(f"  {label:<24} {median(found[label].per_row) * 1e9:8.0f} ns a bar")
+    print(f"  ratio {median(ratios(found, many, one)):.2f} (goal 1.5)")
 
 
 def main() -> None:
@@ -110,12 +73,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the bars and one round")
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    print(f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
+    print(machine())
     rounds = 1 if chosen.quick else chosen.rounds
-    bench_engine(100_000 if chosen.quick else 1_000_000, rounds)
-    bench_width(rounds)
-    bench_orders()
-    bench_start_up(max(rounds, 7))
+    with tempfile.TemporaryDirectory(prefix="qtrader-bench-") as folder:
+        bench = Bench(Path(folder), ROOT / ".venv-peers", say_nothing)
+        bench_engine(bench, 100_000 if chosen.quick else 1_000_000, rounds)
+        bench_width(bench, rounds)
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-m", "benchmarks.orders"], cwd=ROOT, check=True)
+    rounds_asked = ["--rounds", str(max(rounds, 7))]
+    subprocess.run([sys.executable, "-m", "benchmarks.start_up", *rounds_asked], cwd=ROOT, check=True)  # noqa: S603 - ours
 
 
 if __name__ == "__main__":

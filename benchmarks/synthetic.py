@@ -6,6 +6,7 @@ Prices move by independent normal steps, so nothing trends and a moving-average 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,8 +52,9 @@ def columns(symbol: str, bars: int, *, seed: int, interval: str = "1m") -> Symbo
 
 def inputs(symbols: int, bars: int, *, seed: int = 1, interval: str = "1m") -> Inputs:
     """Make the inputs of a run: `symbols` walks of `bars` bars each."""
-    names = [f"S{number:03d}" for number in range(symbols)]
-    parts = [columns(name, bars, seed=seed + place, interval=interval) for place, name in enumerate(names)]
+    parts = [
+        columns(name, bars, seed=seed + place, interval=interval) for place, name in enumerate(names(symbols))
+    ]
     return Inputs(loaded(build_tape(parts)))
 
 
@@ -61,3 +63,40 @@ def loaded(tape: Tape) -> LoadedData:
     day = get_calendar("UTC")
     instruments = Instruments([Instrument(symbol=name) for name in tape.symbols])
     return LoadedData(tape, (), instruments, dict.fromkeys(tape.symbols, day), None, LoadReport())
+
+
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+def names(symbols: int) -> list[str]:
+    """Return the symbols of a market of so many."""
+    return [f"S{number:03d}" for number in range(symbols)]
+
+
+def save(folder: Path, symbols: int, bars: int, *, seed: int = 1, interval: str = "1m") -> None:
+    """Write the bars of `inputs` as `.npy` files of bars x symbols, which every engine reads."""
+    folder.mkdir(parents=True)
+    parts = [
+        columns(name, bars, seed=seed + place, interval=interval) for place, name in enumerate(names(symbols))
+    ]
+    np.save(folder / "closed_at_us.npy", parts[0].closed_at_us)
+    for field in FIELDS:
+        np.save(folder / f"{field}.npy", np.stack([getattr(part, field) for part in parts], axis=1))
+
+
+def load(folder: Path, *, bars: int | None = None) -> Inputs:
+    """Make the inputs of a run from the files of `save`, or from their first bars."""
+    closed_at_us = np.load(folder / "closed_at_us.npy")[:bars]
+    arrays = {field: np.load(folder / f"{field}.npy")[:bars] for field in FIELDS}
+    step_us = int(closed_at_us[1] - closed_at_us[0])
+    parts = [
+        SymbolColumns(
+            symbol=name,
+            interval="1m" if step_us == MINUTE_US else "1d",
+            opened_at_us=closed_at_us - step_us,
+            closed_at_us=closed_at_us,
+            **{field: np.ascontiguousarray(values[:, place]) for field, values in arrays.items()},
+        )
+        for place, name in enumerate(names(arrays["close"].shape[1]))
+    ]
+    return Inputs(loaded(build_tape(parts)))

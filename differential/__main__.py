@@ -81,7 +81,7 @@ def main() -> None:
     strategies = [each for each in STRATEGIES if options.strategy in (None, each.name)]
     peers = [each for each in PEERS if options.peer in (None, each)]
     if not options.python.exists():
-        sys.exit(f"differential: no peers at {options.python}; `make peers` installs them")
+        sys.exit(f"differential: no peers at {options.python}; `make differential` installs them")
     table = compare_all(strategies, peers, options.tapes, options.python)
     print(publish.as_markdown(table))
     for tally in table.values():
@@ -105,7 +105,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer", choices=PEERS, help="one peer only")
     parser.add_argument("--strategy", choices=[each.name for each in STRATEGIES], help="one strategy only")
     parser.add_argument("--show", metavar="RULE", help="print every difference that this rule explains")
-    parser.add_argument("--python", type=Path, default=ROOT / ".venv-peers/bin/python", help="of the peers")
+    interpreter = ROOT / ".venv-peers/differential/bin/python"
+    parser.add_argument("--python", type=Path, default=interpreter, help="of the peers")
     parser.add_argument("--write-docs", action="store_true", help="renew the tables of docs/differences.md")
     parser.add_argument("--record", action="store_true", help="renew what the fast tests compare with")
     return parser.parse_args()

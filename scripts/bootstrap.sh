@@ -2,13 +2,13 @@
 # Make a virtual environment that holds what one lock file names, and this project on top of it, editable; the peers
 # that we compare with get an environment without it, for their scripts know only files.
 #
-#   scripts/bootstrap.sh runtime|dev|peers  (PYTHON=python3.12 chooses the interpreter, VENV=.venv the folder)
+#   scripts/bootstrap.sh runtime|dev|peers|peers/NAME  (PYTHON=python3.12 chooses the interpreter, VENV=.venv the folder)
 #
 # A stamp in the environment holds the checksums of what it was made from, so repeating costs milliseconds. While work
 # is under way the environment is marked incomplete; one that an interruption left so is made anew by the next run.
 set -eu
 
-lock=${1:?usage: scripts/bootstrap.sh runtime|dev|peers}
+lock=${1:?usage: scripts/bootstrap.sh runtime|dev|peers|peers/NAME}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 venv=${VENV:-.venv}
@@ -47,14 +47,18 @@ find_python() {
 # What the environment for a lock is made from; the folder counts because scripts in it hold absolute paths.
 key_of() {
     echo "$root"
-    cksum pyproject.toml "requirements/$1.txt"
+    case $1 in
+    peers/*) ;;
+    *) cksum pyproject.toml ;;
+    esac
+    cksum "requirements/$1.txt"
 }
 
 is_current() {
     [ -x "$venv/bin/python" ] && [ ! -e "$incomplete" ] || return 1
     if [ -n "$chosen" ] && [ "$(version_of "$chosen")" != "$(version_of "$venv/bin/python")" ]; then return 1; fi
     key=$(key_of "$1")
-    [ "$(cat "$venv/$1.stamp" 2>/dev/null)" = "$key" ]
+    [ "$(cat "$venv/${1##*/}.stamp" 2>/dev/null)" = "$key" ]
 }
 
 # True where an environment of the right version, made in this folder and not left half done, can be installed into.
@@ -119,6 +123,9 @@ echo "Installing requirements/$lock.txt into $venv (the first time takes a minut
 rm -f "$venv"/*.stamp
 # The lock is complete, so pip resolves nothing; wheels only, for a build would fetch tools that no hash pins.
 pip_install --no-deps --require-hashes --only-binary :all: -r "requirements/$lock.txt"
-if [ "$lock" != peers ]; then pip_install --no-deps --no-build-isolation --editable .; fi
-key_of "$lock" >"$venv/$lock.stamp"
+case $lock in
+peers | peers/*) ;;
+*) pip_install --no-deps --no-build-isolation --editable . ;;
+esac
+key_of "$lock" >"$venv/${lock##*/}.stamp"
 rm -f "$incomplete" "$log"

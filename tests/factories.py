@@ -5,7 +5,7 @@ Numbers may be given as text. Instants are sessions: `at(3)` is the close of day
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -207,12 +207,14 @@ def split(ratio: str, symbol: str = "AAPL", day: int = 2, hour: int = 14) -> Cor
 class Ledger:
     """An account that is moved by hand, through ledger entries like any other.
 
-    `marks` are the prices by symbol; change them freely.
+    `marks` are the prices by symbol; change them freely. `mark` is asked instead, where it is given.
     """
 
-    def __init__(self, cash: str = "100000", **marks: str) -> None:
+    def __init__(
+        self, cash: str = "100000", *, mark: Callable[[str], Decimal | None] | None = None, **marks: str
+    ) -> None:
         self.marks = {symbol: Decimal(price) for symbol, price in marks.items()}
-        self.account = AccountProjection(self.marks.get)
+        self.account = AccountProjection(self.marks.get if mark is None else mark)
         self._origin = Origin(RUN_ID, "portfolio_service")
         self._count = 0
         self._post(LedgerKind.DEPOSIT, [(CASH, cash), (DEPOSITS, "-" + cash)])

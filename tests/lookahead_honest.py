@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 from tests.engine_inputs import closes, daily, dividend, hourly, inputs_of, session, split
 from tests.lookahead_peeks import Momentum, Trader, bars
@@ -15,7 +16,10 @@ from qtrader.engine.inputs import Inputs
 from qtrader.events.events import FillEvent, OrderUpdateEvent, PriceBarEvent, SignalRejectedEvent
 from qtrader.market.universe import Membership, Universe
 from qtrader.services.strategy.context import Context
+from qtrader.services.strategy.panel import Panel
 from qtrader.services.strategy.protocol import Strategy, StrategySpec
+from qtrader.services.strategy.signals import Signals
+from qtrader.services.strategy.vector import VectorStrategy
 
 
 class Breakout(Strategy):
@@ -27,6 +31,19 @@ class Breakout(Strategy):
             context.emit_signal(
                 bar.symbol, "open_long", stop_loss=bar.close * 0.95, take_profit=bar.close * 1.1
             )
+
+
+class Rising(VectorStrategy):
+    """Share the account among the symbols that have risen over ten bars."""
+
+    def signals(self, panel: Panel) -> Signals:
+        before = np.full(panel.shape, np.nan)
+        before[10:] = panel.close[:-10]
+        weights = np.where(panel.close > before, 1 / panel.shape[1], 0.0)
+        # Only where it is decided anew: positions are not trimmed every day.
+        changes = np.ones(panel.shape, dtype=bool)
+        changes[1:] = weights[1:] != weights[:-1]
+        return Signals(target_weights=np.where(changes & panel.has_bar, weights, np.nan))
 
 
 class Dice(Strategy):
@@ -189,6 +206,11 @@ def honest() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     one: dict[str, Any] = {"data": qt.sample_data("MSFT")}
     all_symbols: dict[str, Any] = {"data": qt.sample_data()}
     yield "moving averages", lambda: {**one, "strategy": "SMADualCrossStrategy", "parameters": {"slow": 20}}
+    yield (
+        "averages on columns",
+        lambda: {**one, "strategy": "SMADualCrossColumns", "parameters": {"slow": 20}},
+    )
+    yield "weights on columns", lambda: {**all_symbols, "strategy": Rising}
     yield "buy and hold", lambda: {**all_symbols, "strategy": "BuyAndHoldStrategy"}
     yield (
         "short averages, a split, costs",

@@ -12,7 +12,10 @@ import polars as pl
 import qtrader as qt
 from qtrader.events.events import PriceBarEvent
 from qtrader.services.strategy.context import Context
+from qtrader.services.strategy.panel import Panel
 from qtrader.services.strategy.protocol import Strategy
+from qtrader.services.strategy.signals import Signals
+from qtrader.services.strategy.vector import VectorStrategy
 
 END = "2000-08-31"
 #: The close of that day.
@@ -307,6 +310,23 @@ class RankedOverEverything(Trader):
         return bool(self.ranks[row] < 60) if row < self.count else None
 
 
+class NextRowOfThePanel(VectorStrategy):
+    """Buy where the next close is higher, shift(-1) of the column."""
+
+    def signals(self, panel: Panel) -> Signals:
+        tomorrow = np.full(panel.shape, np.nan)
+        tomorrow[:-1] = panel.close[1:]
+        return Signals(entry=tomorrow > panel.close, exit=tomorrow < panel.close)
+
+
+class MeanOfThePanel(VectorStrategy):
+    """Buy below the mean of the whole column."""
+
+    def signals(self, panel: Panel) -> Signals:
+        mean = np.nanmean(panel.close)
+        return Signals(entry=panel.close < mean * 0.95, exit=panel.close > mean * 1.05)
+
+
 def peeks() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """Give each kind of peek by name, with how it is handed to the check."""
     yield "the next row of a frame", lambda: {"strategy": ReadsAheadInAFrame, "parameters": {"frame": bars()}}
@@ -348,6 +368,8 @@ def peeks() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
         "a failure without the future",
         lambda: {"strategy": FailsWithoutTheFuture, "parameters": {"closes": bars()["close"].to_list()}},
     )
+    yield "the next row of the panel", lambda: {"strategy": NextRowOfThePanel}
+    yield "the mean of the panel", lambda: {"strategy": MeanOfThePanel}
     yield "closes in a closure", lambda: {"strategy": in_a_closure()}
     yield (
         "an instance that holds a frame",

@@ -34,14 +34,18 @@ FLOORS = {
     "services": 3,
     "libraries": 4,
     "engine": 5,
-    "api": 5,
-    "cli": 6,
-    "__main__": 6,
+    "research": 6,
+    "api": 6,
+    "cli": 7,
+    "__main__": 7,
 }
 #: What services share: the account as a read model, and the values that pass between manager and risk.
-SHARED_SERVICES = {"account", "legs"}
+SHARED_SERVICES = {"account", "exposures", "legs"}
 #: What strategies are written against.
-STRATEGY_PROTOCOL = {"qtrader.services.strategy.protocol", "qtrader.services.strategy.context"}
+STRATEGY_PROTOCOL = {
+    f"qtrader.services.strategy.{name}"
+    for name in ("protocol", "context", "vector", "panel", "signals", "conditions")
+}
 
 MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 60
@@ -54,6 +58,8 @@ LONG: dict[str, str] = {
 #: Readings of clock, chance and environment outside clock.py and cli, and why nothing is decided by each.
 IMPURE: dict[tuple[str, str], str] = {
     ("qtrader.engine.backtest_engine", "time.perf_counter"): "shows how long a run took",
+    ("qtrader.research.sweep", "time.perf_counter"): "shows how long a sweep took",
+    ("qtrader.services.data.tape_cache", "os.environ"): "finds the user's folder for what can be built again",
     ("qtrader.services.strategy.remote", "os.environ"): "hands the worker process its surroundings",
 }
 #: What answers differently each time.
@@ -80,6 +86,8 @@ FORBIDDEN = {
 NEEDS_SEED = {"random.Random", "random.default_rng", "default_rng"}
 #: Heavy or optional: imported in the function that needs them.
 LAZY = {"pandas", "pyarrow", "numba", "exchange_calendars"}
+#: Who may all the same: the kernel is compiled by numba, and nobody imports it before a sweep runs in it.
+EAGER = {("qtrader.research.kernel_jit", "numba"), ("qtrader.research.kernel_views", "numba")}
 
 
 def imports(source: str) -> Iterator[str]:
@@ -135,7 +143,9 @@ def eager_imports(module: str, source: str) -> list[str]:
             elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 visit(node.orelse)
                 continue
-            heavy = [name for name in names if name.split(".")[0] in LAZY]
+            heavy = [
+                name for name in names if (top := name.split(".")[0]) in LAZY and (module, top) not in EAGER
+            ]
             found.extend(f"{module} imports {name} at its top" for name in heavy)
             for block in ("body", "orelse", "finalbody"):
                 visit(getattr(node, block, []))
@@ -260,6 +270,10 @@ IMPORT_CASES = [
     ("qtrader.libraries.indicators.x", "from qtrader.engine.config import RunConfig", True),
     ("qtrader.engine.wiring", "from qtrader.services.risk.service import RiskService", False),
     ("qtrader.engine.wiring", "from qtrader.cli import main", True),
+    ("qtrader.engine.wiring", "from qtrader.research.sweep import Sweep", True),
+    ("qtrader.research.sweep", "from qtrader.engine.inputs import Inputs", False),
+    ("qtrader.research.sweep", "from qtrader.cli import main", True),
+    ("qtrader.cli.sweep", "from qtrader.research.sweep import Sweep", False),
     ("qtrader.services.data.service", "from qtrader.api import backtest", True),
     ("qtrader.cli.main", "import qtrader.api", False),
     ("qtrader.market.tape", "import numpy as np", False),

@@ -17,6 +17,7 @@ from qtrader.cli.app import app
 from qtrader.contracts import registry
 from qtrader.engine.config import DataSelection, ReportingSettings, RunSettings, StrategyConfig
 from qtrader.engine.wiring import REMOTE_SUBSCRIPTIONS, SUBSCRIPTIONS
+from qtrader.research.sweep_settings import SweepSettings
 from qtrader.services.data.source import DataSource
 from qtrader.services.execution.messages import Reason
 from qtrader.services.execution.settings import ExecutionSettings
@@ -148,6 +149,7 @@ def test_cli_page_names_every_key_of_a_configuration() -> None:
         ReportingSettings,
         PortfolioSettings,
         ExecutionSettings,
+        SweepSettings,
         RiskPolicy,
         Limits,
     )

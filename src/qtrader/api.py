@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtrader.engine.backtest_engine import BacktestEngine
 from qtrader.engine.config import RunConfig, apply_overrides, default_run_config, load_run_config
 from qtrader.engine.inputs import READING_OPTIONS, load_frame_inputs
 from qtrader.engine.lookahead_instants import DEFAULT_INSTANTS
@@ -15,6 +14,7 @@ from qtrader.services.strategy.protocol import specs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Executor
     from pathlib import Path
 
     import polars as pl
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from qtrader.engine.inputs import Inputs
     from qtrader.engine.lookahead_report import LookaheadReport
     from qtrader.engine.results import Results
+    from qtrader.research.grid import Constraint
+    from qtrader.research.sweep import Progress
+    from qtrader.research.sweep_results import SweepResults
     from qtrader.services.strategy.protocol import StrategySpec
 
 
@@ -67,6 +70,8 @@ def backtest(
         >>> results.metrics["total_return"] > 0
         True
     """
+    from qtrader.engine.backtest_engine import BacktestEngine
+
     resolved, inputs, specs = _prepared(
         data,
         strategy,
@@ -141,6 +146,83 @@ def check_lookahead(
             return given(bars_frame(changed.data.tape))
 
     return check(Subject(resolved, inputs, specs, compute), instants=instants, seed=check_seed)
+
+
+def sweep(
+    data: Any,
+    strategy: Any,
+    parameters: Any,
+    *,
+    metric: str = "sharpe",
+    maximize: bool | None = None,
+    constraint: Constraint | None = None,
+    workers: int | Executor | None = None,
+    verify: int = 3,
+    initial_equity: float | str | None = None,
+    config: RunConfig | str | Path | None = None,
+    intervals: Iterable[str] | str | None = None,
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> SweepResults:
+    """Run a strategy with many parameter sets and return a table of them; docs/sweeps.md says how.
+
+    Args:
+        data: as in `backtest`.
+        strategy: one strategy class, shipped name or "module:Class".
+        parameters: a mapping of parameters to their values, of which every combination is run
+            (`{"fast": range(5, 45, 2), "slow": [50, 100]}`), a list of sets, or a sampler.
+        metric: the measure by which sets are ranked, by its name in the catalogue.
+        maximize: whether more of it is better; by default what the measure means.
+        constraint: says of a set whether it is wanted: `lambda p: p["fast"] < p["slow"]`.
+        workers: threads of the kernel and processes of the engine, or a `concurrent.futures.Executor` for
+            the engine's runs. By default a thread for each processor, and no other process.
+        verify: how many of the best sets are run again through the engine and must agree; 0 for none.
+        initial_equity: as in `backtest`.
+        config: as in `backtest`.
+        intervals: as in `backtest`.
+        progress: called now and then with the sets done and the sets known so far.
+        **overrides: as in `backtest`.
+
+    Raises:
+        ConfigError: as `backtest`; or a parameter, value or metric is unknown or has a bad value, or no set
+            can run.
+        DataError: as `backtest`.
+        HandlerError: the strategy raised; the message names the parameters.
+        SweepMismatchError: kernel and engine disagree about one of the best sets.
+
+    Example:
+        >>> import qtrader as qt
+        >>> grid = {"fast": [10, 20], "slow": [50, 100]}
+        >>> qt.sweep(qt.sample_data("MSFT"), "SMADualCrossStrategy", grid, verify=1).tried
+        4
+    """
+    from qtrader.research.sweep import Sweep
+
+    specs = specs_of(strategy)
+    if len(specs) != 1:
+        msg = f"sweep: {len(specs)} strategies are given; a sweep varies the parameters of one"
+        raise ConfigError(msg)
+    resolved, inputs, (spec,) = _prepared(
+        data,
+        specs[0],
+        overrides,
+        initial_equity=initial_equity,
+        config=config,
+        parameters=None,
+        intervals=intervals,
+    )
+    asked = Sweep(
+        resolved,
+        inputs,
+        spec,
+        parameters,
+        metric=metric,
+        maximize=maximize,
+        constraint=constraint,
+        workers=workers,
+        verify=verify,
+    )
+    return asked.run(progress)
 
 
 def _prepared(

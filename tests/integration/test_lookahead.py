@@ -212,7 +212,7 @@ def test_nothing_of_the_check_stays_behind() -> None:
 
         from qtrader.engine import inputs
 
-        return [np.load, pl.read_csv, pl.read_parquet, inputs.load_frame, qt.DataService.load]
+        return [np.load, pl.read_csv, pl.read_parquet, inputs.find_prepared, qt.DataService.load]
 
     before = state()
     LearnsFromEarlierRuns.seen.clear()

@@ -30,6 +30,7 @@ TOOLS = (
     "rm",
     "rmdir",
 )
+BENCHED = sorted(path.stem for path in (ROOT / "requirements" / "peers").glob("*.in"))
 
 # An interpreter of a given version, as far as the script can tell. Its pip records the arguments and then
 # does what the file `pip_behaviour` says.
@@ -252,6 +253,66 @@ def test_the_peers_get_an_environment_without_the_project(machine: Machine) -> N
     assert not machine.venv.exists()
 
 
+def run_peers(machine: Machine, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the script that makes an environment for each peer, of which there are two here."""
+    shutil.copy(ROOT / "scripts" / "peers.sh", machine.root / "scripts")
+    folder = machine.root / "requirements" / "peers"
+    folder.mkdir(exist_ok=True)
+    for name, oldest in (("newer", "# python 3.12\n"), ("plain", "")):
+        (folder / f"{name}.in").write_text(f"{oldest}{name}==1.0\n")
+        (folder / f"{name}.txt").write_text(f"{name}==1.0\n")
+    return subprocess.run(
+        [machine.bin / "sh", "scripts/peers.sh", *names],
+        cwd=machine.root,
+        env={"PATH": str(machine.bin), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+def test_each_peer_gets_an_environment_of_the_python_that_it_needs(machine: Machine) -> None:
+    machine.install("python3", "3.11")
+    machine.install("python3.13", "3.13")
+
+    first, again = run_peers(machine), run_peers(machine)
+
+    assert "Making .venv-peers/newer with python3.13 (3.13)" in first.stdout
+    assert "Making .venv-peers/plain with python3 (3.11)" in first.stdout
+    assert (again.stdout, again.stderr) == ("", "")
+    assert [call.rpartition(" ")[2] for call in machine.pip_calls] == [
+        "requirements/peers/newer.txt",
+        "requirements/peers/plain.txt",
+    ]
+    assert (machine.root / ".venv-peers/newer/newer.stamp").exists()
+
+
+def test_a_peer_that_cannot_be_had_is_named_and_the_others_go_on(machine: Machine) -> None:
+    machine.install("python3", "3.11")
+
+    done = run_peers(machine)
+
+    assert done.stderr.splitlines() == [
+        "qtrader: newer needs Python 3.12 or newer, and none is here",
+        "qtrader: without these peers: newer",
+    ]
+    assert (machine.root / ".venv-peers/plain/plain.stamp").exists()
+
+
+def test_one_peer_alone_and_the_environment_of_an_earlier_version(machine: Machine) -> None:
+    machine.install("python3", "3.11")
+    old = machine.root / ".venv-peers"
+    old.mkdir()
+    (old / "pyvenv.cfg").write_text("")
+    (old / "bin").mkdir()
+
+    run_peers(machine, "plain")
+
+    assert sorted(path.name for path in old.iterdir()) == ["plain"]
+
+
 def test_repeating_installs_nothing_and_says_nothing(machine: Machine) -> None:
     machine.install("python3", "3.11")
     machine.must_run()
@@ -382,7 +443,18 @@ def test_the_lock_of_the_peers_holds_them_and_nothing_of_ours() -> None:
     assert not pins("dev").keys() & dict(wanted).keys()
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "peers"])
+@pytest.mark.parametrize("name", BENCHED)
+def test_the_lock_of_each_measured_peer_holds_it_and_nothing_of_ours(name: str) -> None:
+    asked = (ROOT / "requirements" / "peers" / f"{name}.in").read_text()
+    wanted = re.findall(r"^([a-z0-9_-]+)==(\S+)$", asked, re.MULTILINE)
+
+    assert wanted
+    assert {(peer.replace("_", "-"), version) for peer, version in wanted} <= pins(f"peers/{name}").items()
+    assert "qtrader" not in pins(f"peers/{name}")
+    assert (ROOT / "benchmarks" / "peers" / f"{name}_run.py").exists()
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev", "peers", *(f"peers/{name}" for name in BENCHED)])
 def test_a_lock_names_no_index_and_no_path(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 PACKAGES = {
-    "qtrader": ["backtest", "Strategy", "Context", "SignalIntention", "indicators"],
+    "qtrader": ["backtest", "sweep", "Strategy", "Context", "SignalIntention", "indicators"],
     "qtrader.events": ["EventBus", "PriceBarEvent", "SignalEvent", "FillEvent", "PortfolioStateEvent"],
     "qtrader.services.data": ["DataService"],
     "qtrader.services.strategy": ["StrategyService"],
@@ -19,6 +19,7 @@ PACKAGES = {
     "qtrader.services.portfolio": ["PortfolioService", "LotTracker", "Position", "Lot", "LedgerEntry"],
     "qtrader.services.reporting": ["ReportingService"],
     "qtrader.engine": ["BacktestEngine"],
+    "qtrader.research": ["RandomSampler", "Reals", "Sampler", "SweepMismatchError", "SweepResults"],
 }
 
 

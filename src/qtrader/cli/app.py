@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qtrader.cli import backtest, check_lookahead, contracts, data, events, init, report
+from qtrader.cli import backtest, check_lookahead, contracts, data, events, init, report, sweep
 from qtrader.version import __version__
 
 #: Works at any place of the command line.
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
 app.command("check-lookahead")(check_lookahead.check_lookahead)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from qtrader.cli.console import stdout
 from qtrader.engine.summary_view import KEY_METRICS
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtrader.engine.results import Results
 
 #: The report in a run's directory.
@@ -23,41 +24,32 @@ _SHOWN_SYMBOLS = 8
 
 def print_summary(results: Results) -> None:
     """Print headline, key measures, refusals by reason, open positions and warnings."""
-    console = stdout()
     run = results.run
     more = f" and {len(run.symbols) - _SHOWN_SYMBOLS} more" if len(run.symbols) > _SHOWN_SYMBOLS else ""
     symbols = ", ".join(run.symbols[:_SHOWN_SYMBOLS]) + more
     headline = " · ".join([run.name, results.period, symbols, ", ".join(run.strategy_ids), run.base_currency])
-    console.print(Text(headline, style="bold"))
-    console.print(_measures(results))
+    typer.secho(headline, bold=True)
+    _print_columns(_measures(results), "<><>")
     if results.refusal_counts:
-        console.print(_refusals(results))
+        typer.secho("Refused, by reason", italic=True)
+        _print_columns([(reason, f"{count:,}") for reason, count in results.refusal_counts.items()], "<>")
     if results.open_positions:
         held = ", ".join(f"{one.quantity:f} {one.symbol}" for one in results.open_positions)
-        console.print(Text(f"Open at the end: {held}"))
+        typer.echo(f"Open at the end: {held}")
     for note in results.summary.notes:
-        console.print(Text(note))
+        typer.echo(note)
     for warning in results.warnings:
-        console.print(Text(f"Warning: {warning}", style="yellow"))
+        typer.secho(f"Warning: {warning}", fg=None if "NO_COLOR" in os.environ else typer.colors.YELLOW)
 
 
-def _measures(results: Results) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for side in ("left", "right"):
-        table.add_column(f"{side} measure")
-        table.add_column(f"{side} value", justify="right")
+def _measures(results: Results) -> list[tuple[str, ...]]:
     cells = [(METRICS[key].name, format_metric(METRICS[key], results.metrics[key])) for key in KEY_METRICS]
-    for left, right in zip(cells[::2], cells[1::2], strict=True):
-        table.add_row(*left, *right)
-    return table
+    return [left + right for left, right in zip(cells[::2], cells[1::2], strict=True)]
 
 
-def _refusals(results: Results) -> Table:
-    table = Table(
-        title="Refused, by reason", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
-    )
-    table.add_column("reason")
-    table.add_column("count", justify="right")
-    for reason, count in results.refusal_counts.items():
-        table.add_row(reason, f"{count:,}")
-    return table
+def _print_columns(rows: Sequence[Sequence[str]], alignments: str) -> None:
+    """Print cells below one another: `<` keeps a column to the left, `>` to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, alignments, widths, strict=True)
+        typer.echo("  ".join(f"{cell:{alignment}{width}}" for cell, alignment, width in cells))

@@ -2,8 +2,9 @@
 
 A discrete-event calendar over the tape. Corporate actions, session closes of the valuation calendar, orders'
 expiries and dividend payments are instants of their own; a resting order names the first row whose bar could
-fill it, found by scanning columns. Between two entries of the agenda nothing can happen but a strategy's
-signal, so the engine runs through those rows in one loop.
+fill it, found over block minima of the lows and maxima of the highs. Between two entries of the agenda
+nothing can happen but a strategy's signal, so the engine runs through those rows in one loop. Nothing here is
+as long as the tape: it may be larger than memory.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from qtrader.engine.extremes import Extremes
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from numpy.typing import NDArray
-
     from qtrader.events.events import CorporateActionEvent
     from qtrader.market.calendars import SessionCalendar
-    from qtrader.market.tape import Tape
+    from qtrader.market.tape import Longs, Tape
 
 NEVER_US = 2**63 - 1
-_FIRST_CHUNK = 16
 _FORGET_ABOVE = 64
 
 
@@ -64,8 +64,12 @@ class Valuation(NamedTuple):
 def valuations(tape: Tape, calendar: SessionCalendar) -> list[Valuation]:
     """Return the first close at or after each bar's close: one for each session that has bars."""
     closes = calendar.closed_at_us
-    places = np.unique(np.searchsorted(closes, tape.instants_us, side="left"))
-    known = places[places < len(closes)].tolist()
+    if not len(tape):
+        return []
+    first, last = np.searchsorted(closes, (tape.closed_at_us[0], tape.closed_at_us[-1]))
+    # A session has bars if rows have closed since the one before.
+    rows = tape.places_in(tape.closed_at_us, closes[first : last + 1], "right")
+    known = (first + np.flatnonzero(np.diff(rows, prepend=0))).tolist()
     epoch_days: list[int] = calendar.session_dates[known].tolist()
     labels = np.array(epoch_days, dtype="datetime64[D]").tolist()
     return [Valuation(int(closes[place]), label) for place, label in zip(known, labels, strict=True)]
@@ -94,6 +98,9 @@ class Agenda:
         self._rows_before: dict[int, int] = {}
         self._quiet: tuple[int, int] | None = None
         self._candidates: dict[RestingOrder, _Candidate] = {}
+        self._reaches = PriceReaches(tape)
+        #: Whether every row is an instant of its own.
+        self._is_one_series = len(tape.symbols) == 1 == len(tape.intervals)
 
     @property
     def next_valuation_us(self) -> int:
@@ -170,13 +177,13 @@ class Agenda:
                 or known.reach_up != order.reach_up
                 or known.live_from_us != order.live_from_us
             ):
-                row = first_row_for(self._tape, order, from_row)
+                row = self._reaches.first_row_for(order, from_row)
                 candidates[order] = _Candidate(row, order.reach_down, order.reach_up, order.live_from_us)
             else:
                 row = known.row
             first = min(first, row)
         return (
-            first if len(self._tape.symbols) == 1 or first == len(self._tape) else self._instant_start(first)
+            first if len(self._tape.symbols) == 1 or first == len(self._tape) else self.instant_start(first)
         )
 
     def _first_row(self, instant_us: int) -> int:
@@ -188,55 +195,61 @@ class Agenda:
             row = self._rows_before[instant_us] = self._tape.rows_closed_before(instant_us)
         return row
 
-    def _instant_start(self, row: int) -> int:
-        starts = self._tape.instant_starts
-        return int(starts[int(np.searchsorted(starts, row, side="right")) - 1])
+    def instant_start(self, row: int) -> int:
+        """Return the first row that closes at the instant of one."""
+        if self._is_one_series:
+            return row
+        return self._tape.rows_closed_before(int(self._tape.closed_at_us[row]))
 
 
-def first_row_for(tape: Tape, order: RestingOrder, from_row: int) -> int:
-    """Return the first row, from one on, whose bar could fill or trigger an order; else the tape's length.
+class PriceReaches:
+    """Find the rows whose bars reach orders' prices.
 
-    A bar could do so if it opened at or after the order went live and reaches its price: a touch counts here,
-    what it means is for the matching to say.
+    Args:
+        tape: the bars.
     """
-    live_from_us = order.live_from_us
-    if live_from_us is None:
-        return len(tape)
-    rows = tape.matching_rows_of(order.symbol)
-    start = from_row if len(rows) == len(tape) else int(rows.searchsorted(from_row))
-    opened = tape.opened_at_us
-    while start < len(rows) and opened[rows[start]] < live_from_us:
-        start += 1
-    if start >= len(rows):
-        return len(tape)
-    if order.reach_down == inf or order.reach_up == -inf:
-        return int(rows[start])
-    first = len(tape)
-    if order.reach_down != -inf:
-        first = _first_reaching(tape.low, rows, start, order.reach_down, is_above=False, none=first)
-    if order.reach_up != inf:
-        rising = _first_reaching(tape.high, rows, start, order.reach_up, is_above=True, none=first)
-        first = min(first, rising)
-    return first
 
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        #: Whether rows of the tape and bars of the one symbol are the same.
+        self._is_one_series = len(tape.symbols) == 1 == len(tape.intervals)
+        self._series: dict[str, tuple[Longs | None, Extremes, Extremes]] = {}
 
-def _first_reaching(
-    column: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    start: int,
-    price: float,
-    *,
-    is_above: bool,
-    none: int,
-) -> int:
-    """Scan in growing chunks: a near row is found cheaply, a far one without a step a row in Python."""
-    chunk = _FIRST_CHUNK
-    while start < len(rows):
-        part = rows[start : start + chunk]
-        values = column[part]
-        reached = np.flatnonzero(values >= price if is_above else values <= price)
-        if len(reached):
-            return int(part[reached[0]])
-        start += chunk
-        chunk = min(chunk * 4, 65_536)
-    return none
+    def first_row_for(self, order: RestingOrder, from_row: int) -> int:
+        """Return the first row, from one on, whose bar could fill or trigger an order; the length for none.
+
+        A bar could do so if it opened at or after the order went live and reaches its price: a touch counts
+        here, what it means is for the matching to say.
+        """
+        live_from_us = order.live_from_us
+        none = len(self._tape)
+        if live_from_us is None:
+            return none
+        rows, lows, highs = self._series_of(order.symbol)
+        start = from_row if rows is None else int(rows.searchsorted(from_row))
+        size = lows.size
+        opened = self._tape.opened_at_us
+        while start < size and opened[start if rows is None else rows[start]] < live_from_us:
+            start += 1
+        place = start
+        if order.reach_down != inf and order.reach_up != -inf:
+            place = size
+            if order.reach_down != -inf:
+                place = lows.first(start, order.reach_down)
+            if order.reach_up != inf:
+                place = min(place, highs.first(start, order.reach_up))
+        if place >= size:
+            return none
+        return place if rows is None else int(rows[place])
+
+    def _series_of(self, symbol: str) -> tuple[Longs | None, Extremes, Extremes]:
+        found = self._series.get(symbol)
+        if found is None:
+            tape = self._tape
+            rows = None if self._is_one_series else tape.matching_rows_of(symbol)
+            found = self._series[symbol] = (
+                rows,
+                Extremes(tape.low, rows, is_maximum=False, release=tape.release_pages),
+                Extremes(tape.high, rows, is_maximum=True, release=tape.release_pages),
+            )
+        return found

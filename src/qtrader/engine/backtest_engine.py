@@ -15,11 +15,13 @@ from qtrader.engine.run_identity import derive_run_id, digest, object_digest, st
 from qtrader.engine.run_loop import RunLoop
 from qtrader.engine.wiring import House, build
 from qtrader.errors import DataError, QTraderError
+from qtrader.events.event_store import InMemoryEventStore
 from qtrader.events.events import LedgerEntryEvent
 from qtrader.libraries.strategies import LIBRARY
 from qtrader.market.calendars import get_calendar
 from qtrader.money import money_context
 from qtrader.services.execution.costs import make_custom_models
+from qtrader.services.portfolio.ledger import Ledger
 from qtrader.services.strategy.protocol import StrategySpec
 from qtrader.version import __version__
 
@@ -47,7 +49,8 @@ class BacktestEngine:
         config: everything that decides, resolved.
         inputs: the bars with their instruments and actions, and when trading starts.
         strategies: what to run; by default those of the configuration.
-        store: where events are kept; in memory by default.
+        store: where events are kept; by default as `reporting.event_log` says.
+        log_directory: where a log on disk is kept while the run goes on; by default where runs are written.
         remote: makes the strategies' other process, for example `RemoteStrategies`; in this one by default.
     """
 
@@ -59,14 +62,14 @@ class BacktestEngine:
         *,
         store: EventStore | None = None,
         remote: MakeRemote | None = None,
+        log_directory: Path | None = None,
     ) -> None:
         specs = tuple(strategies) if strategies is not None else config.strategy_specs
         data = inputs.data
-        tape = data.tape
-        if not len(tape):
+        if not len(data.tape):
             msg = "there is no bar to run over: the data is empty for these symbols and dates"
             raise DataError(msg)
-        check_strategies(specs, tape)
+        check_strategies(specs, data.tape)
         check_benchmark(inputs, config.reporting.benchmark)
         with importing_from(config.import_from):
             made = {spec.identifier: spec.make(LIBRARY) for spec in specs}
@@ -98,10 +101,13 @@ class BacktestEngine:
             specs,
             run_id=self.run_id,
             trading_starts_us=self._trading_starts_us,
-            store=store,
+            store=self._make_store(log_directory) if store is None else store,
             remote=remote,
             models=costs,
         )
+        #: What the log's entries add up to, against which the books are checked at the end.
+        self._logged = Ledger()
+        self.house.bus.subscribe(LedgerEntryEvent, self._logged.post)
         self._loop = self._make_loop()
         self._is_started = False
         self._is_finished = False
@@ -115,6 +121,7 @@ class BacktestEngine:
         config: RunConfig | str | Path = "config/system.yaml",
         *,
         overrides: Mapping[str, Any] | None = None,
+        log_directory: Path | None = None,
     ) -> BacktestEngine:
         """Build an engine from a configuration or the path of one.
 
@@ -125,7 +132,7 @@ class BacktestEngine:
         resolved = config if isinstance(config, RunConfig) else load_run_config(config)
         if overrides:
             resolved = apply_overrides(resolved, overrides)
-        return cls(resolved, load_inputs(resolved))
+        return cls(resolved, load_inputs(resolved), log_directory=log_directory)
 
     @property
     def bus(self) -> EventBus:
@@ -194,6 +201,17 @@ class BacktestEngine:
             yield
         self._is_broken_off = False
 
+    def _make_store(self, directory: Path | None) -> EventStore:
+        reporting = self.config.reporting
+        place = reporting.event_log
+        if place == "memory" or (place == "auto" and not self.data.tape.is_mapped):
+            return InMemoryEventStore()
+        from qtrader.engine.run_directory import directory_name
+        from qtrader.events.event_store_file import FileEventStore
+
+        name = directory_name(self.config.run.name, self.run_id)
+        return FileEventStore.partial(directory or reporting.directory, name)
+
     def _make_loop(self) -> RunLoop:
         config, data = self.config, self.data
         marked = valuations(data.tape, get_calendar(config.run.valuation_calendar))
@@ -217,7 +235,7 @@ class BacktestEngine:
             return
         self._is_started = True
         tape, house = self.data.tape, self.house
-        first_end = int(tape.instant_starts[1])
+        first_end = tape.rows_closed_by(int(tape.closed_at_us[0]))
         opened_us = int(tape.opened_at_us[:first_end].min())
         house.portfolio.open_books(from_epoch_us(opened_us), None)
         house.bus.drain()
@@ -246,7 +264,5 @@ class BacktestEngine:
         house.execution.requests.end_trading()
         house.strategies.on_stop(self._loop.instant_us)
         house.bus.drain()
-        house.portfolio.check(
-            event for _, event in house.bus.store.decisions() if isinstance(event, LedgerEntryEvent)
-        )
+        house.portfolio.check(self._logged)
         self._is_finished = True

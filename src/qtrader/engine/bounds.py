@@ -20,17 +20,20 @@ counted as unbounded, with nothing added for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qtrader.clock import from_epoch_us
 from qtrader.engine.bounds_replay import Replay
 from qtrader.events.base import BaseEvent
-from qtrader.events.events import ConsolidatedPortfolioEvent, FillEvent
+from qtrader.events.events import ConsolidatedPortfolioEvent, FillEvent, LedgerEntryEvent, OrderEvent
 from qtrader.money import ZERO, money_context
+from qtrader.services.reporting.valuations import Valuations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from qtrader.engine.completed_run import CompletedRun
 
 _LEDGER_SCALE: Final = 8
+
+#: The events of a log that bounds are made of.
+READ: Final = (ConsolidatedPortfolioEvent, FillEvent, LedgerEntryEvent, OrderEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +159,32 @@ class RunBounds:
         return bounds_text(self)
 
 
-def bounds_of(run: CompletedRun, events: Sequence[BaseEvent]) -> RunBounds:
+def bounds_without_doubt(run: CompletedRun, *, fill_count: int, later_fill_count: int) -> RunBounds:
+    """Bound a finished run of which no fill is flagged: at what was booked.
+
+    Args:
+        run: says where the account began, and what was valued.
+        fill_count: how many fills there were before the last valuation.
+        later_fill_count: how many after it.
+    """
+    valuations = Valuations.of(run.valuations)
+    booked = zip(valuations.instants_us.tolist(), valuations.equity, strict=True)
+    return RunBounds(
+        base_currency=run.base_currency,
+        booked=valuations.equity[-1] if valuations.equity else run.initial_equity,
+        legs=(),
+        fill_count=fill_count,
+        equity=tuple(BoundedEquity(from_epoch_us(at_us), one, one, one) for at_us, one in booked),
+        later_fill_count=later_fill_count,
+    )
+
+
+def bounds_of(run: CompletedRun, events: Iterable[BaseEvent]) -> RunBounds:
     """Bound a finished run.
 
     Args:
         run: says where the account began, and how its books round.
-        events: the run's decisions in order.
+        events: the run's decisions in order; they are gone through twice.
     """
     portfolio = run.config.get("portfolio")
     scale = portfolio.get("ledger_scale", _LEDGER_SCALE) if isinstance(portfolio, dict) else _LEDGER_SCALE
@@ -168,7 +194,7 @@ def bounds_of(run: CompletedRun, events: Sequence[BaseEvent]) -> RunBounds:
 
 
 def bounds_from(
-    events: Sequence[BaseEvent],
+    events: Iterable[BaseEvent],
     *,
     initial_equity: Decimal,
     base_currency: str,
@@ -177,20 +203,23 @@ def bounds_from(
     """Bound a log of decisions at its last valuation.
 
     Args:
-        events: in order; those after the last valuation are not valued.
+        events: in order, gone through twice; those after the last valuation are not valued.
         initial_equity: what is booked where there is no valuation.
         base_currency: of the account.
         ledger_scale: decimal places of posted amounts.
     """
-    places = [place for place, event in enumerate(events) if type(event) is ConsolidatedPortfolioEvent]
-    end = places[-1] + 1 if places else 0
+    end = fill_count = all_fill_count = 0
+    is_doubtful = False
+    for place, event in enumerate(events, 1):
+        if type(event) is ConsolidatedPortfolioEvent:
+            end, fill_count = place, all_fill_count
+        elif type(event) is FillEvent:
+            all_fill_count += 1
+            is_doubtful = is_doubtful or event.is_ambiguous
     replay, booked = Replay(ledger_scale), initial_equity
-    fills = [(place, event) for place, event in enumerate(events) if type(event) is FillEvent]
-    is_doubtful = any(fill.is_ambiguous for _, fill in fills)
-    fill_count = len([place for place, _ in fills if place < end])
     curve: list[BoundedEquity] = []
     with money_context():
-        for event in events[:end]:
+        for event in islice(events, end):
             if type(event) is ConsolidatedPortfolioEvent:
                 booked = event.equity
                 worst, best = replay.value(event)
@@ -204,7 +233,7 @@ def bounds_from(
         legs=legs,
         fill_count=fill_count,
         equity=tuple(curve),
-        later_fill_count=len(fills) - fill_count,
+        later_fill_count=all_fill_count - fill_count,
     )
 
 

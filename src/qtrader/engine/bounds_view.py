@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from qtrader.clock import to_epoch_us
-from qtrader.engine.results_frames import INSTANT, NUMBER, TEXT, Columns, table
+from qtrader.engine.results_frames import FLAG, INSTANT, NUMBER, TEXT, Columns, table
 from qtrader.events.codec import canonical_decimal
 from qtrader.services.reporting.report import Cell, DoubtSection, Table
 
@@ -43,7 +43,7 @@ def legs_frame(bounds: RunBounds) -> pl.DataFrame:
         "best_exit_price": (NUMBER, lambda leg: leg.fill.best_exit_price),
         "worst_difference": (NUMBER, lambda leg: leg.worst_difference),
         "best_difference": (NUMBER, lambda leg: leg.best_difference),
-        "is_bounded": (pl.Boolean, lambda leg: leg.is_bounded),
+        "is_bounded": (FLAG, lambda leg: leg.is_bounded),
     }
     return table(bounds.legs, columns)
 

@@ -7,21 +7,27 @@ from decimal import Decimal
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import polars as pl
 
 from qtrader.engine.completed_run import CompletedRun
+from qtrader.engine.decisions import Decisions
 from qtrader.engine.fingerprints import configuration_hash
 from qtrader.events import codec
 from qtrader.events.codec import canonical_decimal
-from qtrader.events.event_store import InMemoryEventStore
+from qtrader.events.event_store import EventStore, InMemoryEventStore
+from qtrader.events.event_store_file import FileEventStore
 from qtrader.events.events import ConsolidatedPortfolioEvent, PriceBarEvent
 from qtrader.market.tape import Tape, TapeColumns
 from qtrader.services.reporting.equity import BenchmarkSeries
 from qtrader.services.reporting.export import OutputError
+from qtrader.services.reporting.valuations import Valuations
+
+#: A log of more bytes is not read into memory.
+IN_MEMORY_BYTES: Final = 64_000_000
 
 _PRICES = ("open", "high", "low", "close", "volume", "signal_factor")
 
@@ -107,9 +113,7 @@ def rebuild(directory: Path, manifest: dict[str, Any]) -> CompletedRun:
         tape=tape,
         initial_equity=Decimal(record["initial_equity"]),
         base_currency=record["base_currency"],
-        valuations=tuple(
-            event for event in store.decision_events if isinstance(event, ConsolidatedPortfolioEvent)
-        ),
+        valuations=Valuations.read_from(lambda: Decisions(store).of(ConsolidatedPortfolioEvent)),
         symbols=tuple(record["symbols"]),
         strategy_ids=tuple(record["strategy_ids"]),
         config=record["config"],
@@ -135,7 +139,16 @@ def _require(path: Path, found: str, expected: str | None) -> None:
         raise OutputError(msg)
 
 
-def _store(path: Path, expected: str, tape: Tape | None, run_id: str) -> InMemoryEventStore:
+def _store(path: Path, expected: str, tape: Tape | None, run_id: str) -> EventStore:
+    """Read the decisions of a log; those of a long one stay in the file until they are needed."""
+    if path.stat().st_size > IN_MEMORY_BYTES:
+        stored = FileEventStore.stored(path, tape, run_id, check=codec.decode_stored)
+        _require(path, stored.digest, expected)
+        return stored
+    return _in_memory(path, expected, tape, run_id)
+
+
+def _in_memory(path: Path, expected: str, tape: Tape | None, run_id: str) -> InMemoryEventStore:
     """Read the decisions of a log; each one's sequence says how many bars were known."""
     store = InMemoryEventStore()
     if tape is not None:

@@ -41,7 +41,8 @@ class CompletedRun:
             them.
         initial_equity: the starting capital.
         base_currency: the currency of every amount.
-        valuations: every valuation in order, those of the warmup included.
+        valuations: every valuation in order, those of the warmup included; as `Valuations` they are read from
+            the log when they are needed.
         symbols: what was on the tape or in the universe.
         strategy_ids: in wiring order.
         config: the effective configuration, JSON-able.
@@ -54,7 +55,7 @@ class CompletedRun:
         records: per strategy (instant in microseconds, name, value).
         trading_starts_us: the end of the warmup.
         began_us: the instant of the starting capital; None takes it from the tape.
-        benchmark: what to compare with.
+        benchmark: what to compare with, at least at the points of the equity curve.
         periods_per_year: 252, or 365 where every instrument trades daily.
         risk_free: annual rate.
         strategy_hashes: digest of each strategy's source, by strategy.
@@ -68,7 +69,7 @@ class CompletedRun:
     tape: Tape | None
     initial_equity: Decimal
     base_currency: str
-    valuations: tuple[ConsolidatedPortfolioEvent, ...]
+    valuations: Sequence[ConsolidatedPortfolioEvent]
     symbols: tuple[str, ...]
     strategy_ids: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)

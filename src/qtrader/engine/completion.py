@@ -12,7 +12,7 @@ from qtrader.services.data.source import shown_path
 from qtrader.services.execution.commission_settings import NoCommission
 from qtrader.services.execution.fill_model_settings import CustomFillModel
 from qtrader.services.execution.slippage_settings import FixedBpsSlippage, NoSlippage
-from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year
+from qtrader.services.reporting.equity import BenchmarkSeries, periods_per_year, trading_began_us
 from qtrader.version import __version__
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qtrader.services.data.report import LoadReport
     from qtrader.services.execution.settings import ExecutionSettings
     from qtrader.services.execution.slippage_settings import SlippageSettings
+    from qtrader.services.reporting.valuations import Valuations
 
 _FILL_CONVENTIONS = {
     "next_open": "Market orders fill at the open of the next bar that opens at or after their acceptance.",
@@ -64,7 +65,7 @@ def complete(
         logs={name: tuple(context.logs) for name, context in contexts.items()},
         records={name: tuple(context.records) for name, context in contexts.items()},
         trading_starts_us=inputs.trading_starts_us,
-        benchmark=_benchmark(inputs, reporting.benchmark),
+        benchmark=_benchmark(inputs, reporting.benchmark, house.reporting.valuations),
         periods_per_year=periods_per_year(tape) if chosen == "auto" else chosen,
         risk_free=reporting.risk_free,
         strategy_hashes=dict(strategy_hashes),
@@ -94,11 +95,18 @@ def _shown(config: RunConfig) -> dict[str, Any]:
         shown["path"] = [shown_path(path, folder) for path in source.path]
         shown["corporate_actions"] = [shown_path(path, folder) for path in source.corporate_actions]
         shown["universe"] = None if source.universe is None else shown_path(source.universe, folder)
+        shown["cache_dir"] = None if source.cache_dir is None else shown_path(source.cache_dir, folder)
     return document
 
 
-def _benchmark(inputs: Inputs, symbol: str | None) -> BenchmarkSeries | None:
-    return None if symbol is None else BenchmarkSeries.from_tape(inputs.data.tape, symbol)
+def _benchmark(inputs: Inputs, symbol: str | None, valuations: Valuations) -> BenchmarkSeries | None:
+    """Take what a benchmark was at the points of the equity curve."""
+    if symbol is None:
+        return None
+    tape, starts_us = inputs.data.tape, inputs.trading_starts_us
+    valued_us = valuations.after(starts_us).instants_us.tolist()
+    began_us = trading_began_us(tape, starts_us, valued_us)
+    return BenchmarkSeries.from_tape_at(tape, symbol, [began_us, *valued_us])
 
 
 def _warnings(config: RunConfig) -> tuple[str, ...]:
@@ -119,11 +127,14 @@ def _uncovered(tape: Tape, trading_starts_us: int) -> tuple[str, ...]:
         for interval in coarser:
             inside, rows = tape.matching_rows_of(symbol), tape.rows_of_interval(symbol, interval)
             begin_us, end_us = tape.opened_at_us[inside[0]], tape.closed_at_us[inside[-1]]
-            opened, closed = tape.opened_at_us[rows], tape.closed_at_us[rows]
-            outside = ((closed <= begin_us) | (opened >= end_us)) & (closed > trading_starts_us)
-            if outside.any():
+            outside = 0
+            for block in tape.row_blocks(rows):
+                opened, closed = tape.opened_at_us[block], tape.closed_at_us[block]
+                is_outside = ((closed <= begin_us) | (opened >= end_us)) & (closed > trading_starts_us)
+                outside += int(is_outside.sum())
+            if outside:
                 warnings.append(
-                    f"{symbol}: {int(outside.sum())} bars of {interval} lie before or after its bars of "
+                    f"{symbol}: {outside} bars of {interval} lie before or after its bars of "
                     f"{finest}: orders meet only the latter, so that there they just wait"
                 )
     return tuple(warnings)

@@ -180,12 +180,15 @@ class ReportingSettings(_Settings):
         benchmark: a symbol of the data with which the run is compared.
         periods_per_year: of returns; `auto` is 365 where every instrument trades daily, else 252.
         risk_free: annual rate as a fraction, 0.02 for two percent.
+        event_log: where the log is kept while the run goes on: in `memory`, on `disk` (in `directory`), or
+            `auto`: on disk where the bars are read from disk too. It changes no result.
     """
 
     directory: Path = Path("runs")
     benchmark: Symbol | None = None
     periods_per_year: Literal[252, 365, "auto"] = "auto"
     risk_free: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = 0.0
+    event_log: Literal["auto", "memory", "disk"] = "auto"
 
 
 class RunConfig(_Settings):
@@ -280,15 +283,21 @@ def parse_run_config(
 def config_fingerprint(config: RunConfig) -> str:
     """Return 32 hexadecimal digits that are equal for configurations that decide alike.
 
-    Names and places do not decide: the run's name and id, the folder of the reports, where strategies are
-    imported from, and where the files of a source are (what they hold is fingerprinted as data).
+    Names and places do not decide: the run's name and id, the folder of the reports, where the log is kept,
+    where strategies are imported from, where the files of a source are (what they hold is fingerprinted as
+    data), and whether its bars go to memory or to disk.
     """
     document = config.to_dict()
-    for section, name in (("run", "name"), ("run", "run_id"), ("reporting", "directory")):
+    for section, name in (
+        ("run", "name"),
+        ("run", "run_id"),
+        ("reporting", "directory"),
+        ("reporting", "event_log"),
+    ):
         del document[section][name]
     del document["import_from"]
     for source in document["data_sources"]["sources"].values():
-        for place in ("path", "corporate_actions", "universe"):
+        for place in ("path", "corporate_actions", "universe", "streamed", "cache_dir"):
             del source[place]
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

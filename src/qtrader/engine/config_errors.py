@@ -82,6 +82,11 @@ def validate(
     raise ConfigError("\n".join(faults))
 
 
+#: Letters from which on a name is taken for the beginning of a longer one, and how many of these are shown.
+_PREFIX = 4
+_SHOWN = 3
+
+
 def unknown(what: str, found: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, which are known, and which of them is meant."""
     names = list(known)
@@ -89,10 +94,12 @@ def unknown(what: str, found: str, known: Iterable[str]) -> str:
 
 
 def nearest(found: str, names: Iterable[str]) -> str:
-    """Ask whether the most similar name is meant; empty where none is similar."""
+    """Ask whether a name is meant that begins so, or the most similar one; empty where none is similar."""
     by_folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(found.casefold(), by_folded, n=1, cutoff=0.6)
-    return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
+    begun = [name for name in by_folded if len(found) >= _PREFIX and name.startswith(found.casefold())]
+    close = begun or difflib.get_close_matches(found.casefold(), by_folded, n=1, cutoff=0.6)
+    meant = " or ".join(repr(by_folded[name]) for name in close[:_SHOWN])
+    return f" (did you mean {meant}?)" if close else ""
 
 
 def _explain(

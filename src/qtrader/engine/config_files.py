@@ -41,6 +41,8 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "reporting": ReportingSettings,
 }
 _IN_PORTFOLIO_FILE = ("portfolio", "execution", "risk")
+#: Sections that other commands read; they decide nothing of a run.
+_BESIDE_A_RUN = ("sweep",)
 _YAML = (".yaml", ".yml", ".json")
 
 
@@ -77,9 +79,11 @@ _Section = tuple[Any, Document, KeyPath]
 
 
 def _sections(document: Document) -> dict[str, _Section]:
-    content = _mapping(document, RunConfig.model_fields)
+    content = _mapping(document, (*RunConfig.model_fields, *_BESIDE_A_RUN))
     sections: dict[str, _Section] = {
-        name: (value, document, (name,)) for name, value in content.items() if value is not None
+        name: (value, document, (name,))
+        for name, value in content.items()
+        if value is not None and name not in _BESIDE_A_RUN
     }
     portfolio = sections.get("portfolio")
     if portfolio is not None and isinstance(portfolio[0], str):
@@ -174,12 +178,13 @@ def _anchored(source: DataSource, sources: DataSources) -> DataSource:
     def anchor(path: Path) -> Path:
         return path if str(path).startswith((SAMPLE_PREFIX, "~")) else sources.resolve(path).absolute()
 
-    universe = None if source.universe is None else anchor(source.universe)
     paths = {
         "path": tuple(map(anchor, source.path)),
         "corporate_actions": tuple(map(anchor, source.corporate_actions)),
+        "universe": None if source.universe is None else anchor(source.universe),
+        "cache_dir": None if source.cache_dir is None else anchor(source.cache_dir),
     }
-    return source.model_copy(update={**paths, "universe": universe})
+    return source.model_copy(update=paths)
 
 
 def _folders(content: Any, document: Document, keys: KeyPath) -> tuple[Path, ...]:

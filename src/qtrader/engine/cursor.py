@@ -10,10 +10,11 @@ from itertools import islice
 from operator import length_hint
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from qtrader.events.events import PriceBarEvent
 
-    from qtrader.events.events import PriceBarEvent
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from qtrader.market.tape import Tape
 
 #: Large enough to make the cost of a block vanish, small enough to stay in the processor's cache.
@@ -23,7 +24,7 @@ _BLOCK_ROWS = 4096
 class BarCursor:
     """Give the rows of a tape as events, strictly forward."""
 
-    __slots__ = ("_bars", "_block_end", "_counter", "_run_id", "_tape")
+    __slots__ = ("_bars", "_block_end", "_columns", "_counter", "_run_id", "_tape")
 
     def __init__(self, tape: Tape, run_id: str) -> None:
         self._tape = tape
@@ -31,6 +32,8 @@ class BarCursor:
         self._block_end = 0
         self._counter: Iterator[int] = iter([])
         self._bars: Iterator[PriceBarEvent] = iter(())
+        # Views, because their items are Python numbers.
+        self._columns = tuple(column.data for column in tape.columns)
 
     @property
     def row(self) -> int:
@@ -53,6 +56,44 @@ class BarCursor:
         bars: list[PriceBarEvent] = []
         while self.row < stop:
             bars.extend(self.take(stop))
+        return bars
+
+    def seek(self, row: int) -> None:
+        """Leave out the rows before one; no bar is made for them."""
+        if row != self.row:
+            self._block_end = row
+            self._counter = iter([])
+
+    def take_exactly(self, stop: int) -> list[PriceBarEvent]:
+        """Give all rows before `stop`, and prepare none beyond it."""
+        row = self.row
+        if row == self._block_end:
+            bars = list(self._tape.bar_block(row, stop, self._run_id)[0])
+            self.seek(stop)
+            return bars
+        return self.take_all(stop)
+
+    def take_only(self, rows: Iterable[int], stop: int) -> list[PriceBarEvent]:
+        """Give some of the rows before `stop`, in order, and leave out the others."""
+        symbols, intervals, run_id = self._tape.symbols, self._tape.intervals, self._run_id
+        opened, closed, symbol, interval, opens, highs, lows, closes, volumes, factors = self._columns
+        bars = [
+            PriceBarEvent(
+                symbols[symbol[row]],
+                intervals[interval[row]],
+                opened[row],
+                closed[row],
+                opens[row],
+                highs[row],
+                lows[row],
+                closes[row],
+                volumes[row],
+                factors[row],
+                run_id,
+            )
+            for row in rows
+        ]
+        self.seek(stop)
         return bars
 
     def _open_block(self, row: int) -> None:

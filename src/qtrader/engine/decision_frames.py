@@ -1,16 +1,18 @@
-"""Signals, orders and refusals as frames: each joined with what became of it."""
+"""Signals, orders and refusals as frames: each joined with what became of it.
+
+A log is read in order, and what is done is let go, so that a frame is all that grows with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import polars as pl
-
-from qtrader.engine.results_frames import FLAG, INSTANT, NUMBER, TEXT, table
+from qtrader.engine.order_life import WORKING, OrderLife
+from qtrader.engine.results_frames import COUNT, FLAG, INSTANT, NUMBER, TEXT, table
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import (
     FillEvent,
@@ -24,27 +26,10 @@ from qtrader.events.events import (
 from qtrader.events.vocabulary import OrderStatus
 from qtrader.money import ZERO
 
-#: Statuses of orders that still rest when a run ends.
-WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+if TYPE_CHECKING:
+    import polars as pl
 
-
-@dataclass(slots=True)
-class OrderLife:
-    """An order with its latest step and its commissions; without a step it was never taken up."""
-
-    order: OrderEvent
-    update: OrderUpdateEvent | None = None
-    commission: Decimal = ZERO
-
-    @property
-    def status(self) -> str:
-        """Where it stands."""
-        return "new" if self.update is None else self.update.status.value
-
-    @property
-    def is_working(self) -> bool:
-        """Tell whether it still rests."""
-        return self.update is None or self.update.status in WORKING
+    from qtrader.engine.decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +53,76 @@ class Refused:
     requested_quantity: Decimal | None
 
 
-def order_lives(events: Iterable[BaseEvent]) -> tuple[OrderLife, ...]:
-    """Follow every order to its latest step, in the order in which they were made."""
-    lives: dict[str, OrderLife] = {}
+#: What `order_lives` reads of a log, and what `refusals_of` does.
+LIFE_EVENTS: Final = (OrderEvent, OrderUpdateEvent, FillEvent)
+_REFUSAL_EVENTS: Final = (
+    RiskDecisionEvent,
+    OrderEvent,
+    SignalRejectedEvent,
+    OrderUpdateEvent,
+    OrderRequestRejectedEvent,
+)
+
+
+def order_lives(events: Iterable[BaseEvent]) -> Iterator[tuple[int, OrderLife]]:
+    """Follow every order to its latest step; only those that are not done are held.
+
+    Args:
+        events: a log's orders, their updates and their fills in order; others are passed over.
+
+    Yields:
+        The place of an order in the order in which they were made, and the order: when it is done, and at the
+        end those that are not.
+    """
+    lives: dict[str, tuple[int, OrderLife]] = {}
+    done: list[str] = []
+    latest: datetime | None = None
+    count = 0
     for event in events:
+        if event.occurred_at != latest:
+            latest = event.occurred_at
+            # Its last fill may follow its last update, within the instant.
+            yield from [lives.pop(order_id) for order_id in done]
+            done.clear()
         if type(event) is OrderEvent:
-            lives[event.order_id] = OrderLife(event)
+            lives[event.order_id] = count, OrderLife(event)
+            count += 1
         elif type(event) is OrderUpdateEvent:
-            lives[event.order_id].update = event
+            lives[event.order_id][1].update = event
+            if event.status not in WORKING:
+                done.append(event.order_id)
         elif type(event) is FillEvent:
-            lives[event.order_id].commission += event.commission
-    return tuple(lives.values())
+            lives[event.order_id][1].commission += event.commission
+    yield from lives.values()
 
 
-def refusals_of(events: Iterable[BaseEvent]) -> tuple[Refused, ...]:
-    """Find every refusal: of signals by the manager or risk, of orders and requests by execution."""
-    found: list[Refused] = []
-    decisions: dict[str, RiskDecisionEvent] = {}
+def refusals_of(decisions: Decisions) -> Iterator[Refused]:
+    """Find every refusal: of signals by the manager or risk, of orders and requests by execution.
+
+    An order is held while it is not done; one that a request names later is held from the start.
+    """
+    named = {event.order_id for event in decisions.of(OrderRequestRejectedEvent)}
+    judged: dict[str | None, RiskDecisionEvent] = {}
     orders: dict[str, OrderEvent] = {}
-    for event in events:
+    latest: datetime | None = None
+    for event in decisions.of(*_REFUSAL_EVENTS):
+        if event.occurred_at != latest:
+            latest = event.occurred_at
+            # A refusal by risk is of the instant of risk's decision.
+            judged.clear()
         if type(event) is RiskDecisionEvent:
-            decisions[event.decision_id] = event
+            judged[event.decision_id] = event
         elif type(event) is OrderEvent:
             orders[event.order_id] = event
         elif type(event) is SignalRejectedEvent:
-            found.append(_refused_signal(event, decisions.get(event.decision_id or "")))
-        elif type(event) is OrderUpdateEvent and event.status is OrderStatus.REJECTED:
-            found.append(_refused_order(event, orders[event.order_id]))
+            yield _refused_signal(event, judged.get(event.decision_id))
+        elif type(event) is OrderUpdateEvent:
+            if event.status is OrderStatus.REJECTED:
+                yield _refused_order(event, orders[event.order_id])
+            if event.status not in WORKING and event.order_id not in named:
+                orders.pop(event.order_id, None)
         elif type(event) is OrderRequestRejectedEvent:
-            found.append(_refused_request(event, orders.get(event.order_id)))
-    return tuple(found)
+            yield _refused_request(event, orders.get(event.order_id))
 
 
 def _refused_signal(event: SignalRejectedEvent, decision: RiskDecisionEvent | None) -> Refused:
@@ -159,12 +184,17 @@ def _of(*names: str) -> Callable[[Any], Any]:
     return give
 
 
-def orders_frame(lives: Sequence[OrderLife]) -> pl.DataFrame:
-    """One row per order: its final status, what is in force last, and what was ordered first."""
+def orders_frame(lives: Iterable[tuple[int, OrderLife]]) -> pl.DataFrame:
+    """One row per order: its final status, what is in force last, and what was ordered first.
+
+    Args:
+        lives: with their places, by which the rows are sorted.
+    """
     order, update = ("order",), ("update",)
-    return table(
-        lives,
+    found = table(
+        (_Placed(place, life.order, life.update, life) for place, life in lives),
         {
+            "place": (COUNT, _of("place")),
             "created_at": (INSTANT, _of(*order, "occurred_at")),
             **{
                 name: (TEXT, _of(*order, name))
@@ -180,32 +210,42 @@ def orders_frame(lives: Sequence[OrderLife]) -> pl.DataFrame:
                 )
             },
             "ordered_quantity": (NUMBER, _of(*order, "quantity")),
-            "quantity": (NUMBER, lambda life: _in_force(life, "quantity")),
+            "quantity": (NUMBER, lambda row: _in_force(row.life, "quantity")),
             "filled_quantity": (
                 NUMBER,
-                lambda life: ZERO if life.update is None else life.update.filled_quantity,
+                lambda row: ZERO if row.update is None else row.update.filled_quantity,
             ),
             "leaves_quantity": (NUMBER, _of(*update, "leaves_quantity")),
             "average_price": (NUMBER, _of(*update, "average_price")),
-            "limit_price": (NUMBER, lambda life: _in_force(life, "limit_price")),
-            "stop_price": (NUMBER, lambda life: _in_force(life, "stop_price")),
-            "commission": (NUMBER, _of("commission")),
-            "status": (TEXT, _of("status")),
+            "limit_price": (NUMBER, lambda row: _in_force(row.life, "limit_price")),
+            "stop_price": (NUMBER, lambda row: _in_force(row.life, "stop_price")),
+            "commission": (NUMBER, _of("life", "commission")),
+            "status": (TEXT, _of("life", "status")),
             "reason": (TEXT, _of(*update, "reason")),
             "message": (TEXT, _of(*update, "message")),
-            "is_working": (FLAG, _of("is_working")),
+            "is_working": (FLAG, _of("life", "is_working")),
             "updated_at": (INSTANT, _of(*update, "occurred_at")),
             "parent_order_id": (TEXT, _of(*order, "parent_order_id")),
             "oco_group": (TEXT, _of(*order, "oco_group")),
         },
     )
+    return found.sort("place").drop("place")
+
+
+class _Placed(NamedTuple):
+    """A row of the frame of orders."""
+
+    place: int
+    order: OrderEvent
+    update: OrderUpdateEvent | None
+    life: OrderLife
 
 
 def _in_force(life: OrderLife, name: str) -> Any:
     return getattr(life.order if life.update is None else life.update, name)
 
 
-def refusals_frame(refusals: Sequence[Refused]) -> pl.DataFrame:
+def refusals_frame(refusals: Iterable[Refused]) -> pl.DataFrame:
     """One row per refusal."""
     texts = (
         "stage",
@@ -228,17 +268,15 @@ def refusals_frame(refusals: Sequence[Refused]) -> pl.DataFrame:
     )
 
 
-def signals_frame(
-    events: Iterable[BaseEvent], lives: Sequence[OrderLife], refusals: Sequence[Refused]
-) -> pl.DataFrame:
+def signals_frame(decisions: Decisions) -> pl.DataFrame:
     """One row per signal with its outcome.
 
     The outcome is `ordered`, `refused`, or `partly_refused` where a reversal's one leg was ordered and the
     other refused; reason and message are the first refusal's.
     """
-    ordered = {life.order.signal_id for life in lives}
+    ordered = {order.signal_id for order in decisions.of(OrderEvent)}
     refused: dict[str | None, Refused] = {}
-    for refusal in refusals:
+    for refusal in refusals_of(decisions):
         if refusal.stage in {"manager", "risk"}:
             refused.setdefault(refusal.signal_id, refusal)
 
@@ -258,7 +296,7 @@ def signals_frame(
         "take_profit",
     )
     return table(
-        (event for event in events if type(event) is SignalEvent),
+        decisions.of(SignalEvent),
         {
             "occurred_at": (INSTANT, _of("occurred_at")),
             **{name: (TEXT, _of(name)) for name in ("signal_id", "strategy_id", "symbol", "intention")},

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 
 from qtrader.engine.completed_run import CompletedRun
-from qtrader.engine.results_frames import INSTANT
-from qtrader.events.events import ConsolidatedPortfolioEvent
+from qtrader.engine.results_frames import INSTANT, dtype_of
 from qtrader.services.reporting.drawdowns import drawdown_series
 from qtrader.services.reporting.metrics import AccountSeries
 from qtrader.services.reporting.moments import FloatArray
 from qtrader.services.reporting.returns import returns_from_equity, wealth_index
+from qtrader.services.reporting.valuations import Valuations
 
 _AMOUNTS = (
     "gross_exposure",
@@ -42,21 +40,16 @@ def benchmark_of(run: CompletedRun, account: AccountSeries) -> FloatArray | None
     return scaled
 
 
-def equity_frame(
-    run: CompletedRun, account: AccountSeries, valuations: Sequence[ConsolidatedPortfolioEvent]
-) -> pl.DataFrame:
+def equity_frame(run: CompletedRun, account: AccountSeries, valuations: Valuations) -> pl.DataFrame:
     """Build the frame of n + 1 points from n valuations."""
-    capital = float(run.initial_equity)
     returns = returns_from_equity(account.equity, account.flows)
     columns = [
-        pl.Series("session", [None, *(one.session for one in valuations)], dtype=pl.Date),
-        pl.Series("valued_at", account.valued_at_us, dtype=pl.Int64).cast(INSTANT),
+        pl.Series("session", [None, *valuations.sessions], dtype=pl.Date),
+        pl.Series("valued_at", account.valued_at_us, dtype=pl.Int64).cast(dtype_of(INSTANT)),
         pl.Series("equity", account.equity),
-        pl.Series("cash", [capital, *(float(one.cash) for one in valuations)], dtype=pl.Float64),
     ]
-    for name in _AMOUNTS:
-        values = [0.0, *(float(getattr(one, name)) for one in valuations)]
-        columns.append(pl.Series(name, values, dtype=pl.Float64))
+    for name, first in (("cash", float(run.initial_equity)), *((name, 0.0) for name in _AMOUNTS)):
+        columns.append(pl.Series(name, np.concatenate(([first], valuations.amounts(name)))))
     undefined = np.array([np.nan])
     columns.append(pl.Series("period_return", np.concatenate((undefined, returns))).fill_nan(None))
     columns.append(pl.Series("drawdown", drawdown_of(account)).fill_nan(None))

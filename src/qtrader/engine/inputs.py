@@ -13,9 +13,8 @@ from qtrader.clock import from_epoch_us
 from qtrader.engine.run_identity import digest
 from qtrader.errors import ConfigError, DataError
 from qtrader.market.sessions import date_of
-from qtrader.services.data.memory import load_frame
-from qtrader.services.data.service import DataService
-from qtrader.services.data.source import DataSource
+from qtrader.services.data.prepared import Request, find_prepared, prepare
+from qtrader.services.data.source import DataSource, DataSources, declare_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,12 +24,15 @@ if TYPE_CHECKING:
     from qtrader.engine.config import RunConfig, RunSettings
     from qtrader.market.tape import Longs, Tape
     from qtrader.services.data.assembly import LoadedData
+    from qtrader.services.data.streaming import BuildProgress
     from qtrader.services.strategy.protocol import StrategySpec
 
 #: Trading starts with the first bar.
 FROM_THE_FIRST_BAR_US = -(2**63)
 #: What may be said of data handed over in Python; the span is the run's own.
 READING_OPTIONS = frozenset(DataSource.model_fields) - {"path", "start", "end"} | {"symbols"}
+#: What `SampleData`-like objects say of their bars.
+_SAMPLE_FACTS = ("calendar", "currency", "interval", "prices")
 _LOOK_AHEAD = timedelta(days=31)
 
 
@@ -48,26 +50,89 @@ class Inputs:
         return digest(self.data.tape.fingerprint, *actions, str(self.trading_starts_us))
 
 
-def load_inputs(config: RunConfig) -> Inputs:
+def load_inputs(config: RunConfig, progress: BuildProgress | None = None) -> Inputs:
     """Load what a configuration names.
+
+    Args:
+        config: of the run.
+        progress: hears of a tape that is being built on disk, where one is.
 
     Raises:
         DataError: naming file, symbol, row and rule.
     """
+    request = run_request(config)
+    loaded = find_prepared(request) or load_request(request, progress)
+    return cut_for_warmup(loaded, config.run, config.strategy_specs)
+
+
+def run_request(config: RunConfig) -> Request:
+    """Say what a configuration asks for."""
     run = config.run
-    service = _service(config, [selection.source for selection in config.data])
-    symbols = _symbols(config)
-    start = None if run.warmup_bars else run.start
-    return cut_for_warmup(service.load(symbols, start, run.end), run, config.strategy_specs)
+    names = [selection.source for selection in config.data]
+    symbols, start = _symbols(config), None if run.warmup_bars else run.start
+    return Request(_sources(config, names), symbols, start, run.end, run.signal_prices)
+
+
+def load_request(request: Request, progress: BuildProgress | None = None) -> LoadedData:
+    """Load what is asked for from its files, whatever is kept of it.
+
+    Args:
+        request: what is asked for.
+        progress: hears of a tape that is being built on disk, where one is.
+
+    Raises:
+        DataError: naming file, symbol, row and rule.
+    """
+    from qtrader.services.data.service import DataService
+
+    service = DataService(config=request.sources, signal_prices=request.signal_prices)
+    return service.load(request.symbols, request.start, request.end, progress)
+
+
+def prepare_inputs(config: RunConfig) -> Path:
+    """Keep what a configuration names beside its files, read and checked, and return its folder.
+
+    Raises:
+        DataError: naming file, symbol, row and rule; or the folder cannot be written.
+        ConfigError: the data depend on what cannot be kept.
+    """
+    request = run_request(config)
+    return prepare(request, load_request(request))
 
 
 def load_frame_inputs(
     frame: Any, run: RunSettings, reading: Mapping[str, Any], specs: Sequence[StrategySpec] = ()
 ) -> Inputs:
     """Load data handed over in Python; `reading` says how to read it, by the names in `READING_OPTIONS`."""
-    start = None if run.warmup_bars else run.start
-    loaded = load_frame(frame, start=start, end=run.end, signal_prices=run.signal_prices, **reading)
+    request = sample_request(frame, run, reading)
+    loaded = None if request is None else find_prepared(request)
+    if loaded is None:
+        from qtrader.services.data.memory import load_frame
+
+        start = None if run.warmup_bars else run.start
+        loaded = load_frame(frame, start=start, end=run.end, signal_prices=run.signal_prices, **reading)
     return cut_for_warmup(loaded, run, specs)
+
+
+def sample_request(frame: Any, run: RunSettings, reading: Mapping[str, Any]) -> Request | None:
+    """Say what `sample_data()` asks for as declared sources would; None of other data."""
+    asked = reading.get("symbols")
+    symbols = getattr(frame, "symbols", None) if asked is None else asked
+    is_plain = (
+        isinstance(symbols, (str, list, tuple)) and not {"corporate_actions", "universe"} & reading.keys()
+    )
+    if not (hasattr(frame, "bars_path") and is_plain):
+        return None
+    facts = {name: getattr(frame, name) for name in _SAMPLE_FACTS if hasattr(frame, name)}
+    declared = {**facts, **{name: value for name, value in reading.items() if name != "symbols"}}
+    files = {"path": frame.bars_path, "corporate_actions": frame.corporate_actions_path}
+    return Request(
+        DataSources(sources={"data": declare_source("data", **{**declared, **files})}),
+        [symbols] if isinstance(symbols, str) else list(symbols or ()),
+        None if run.warmup_bars else run.start,
+        run.end,
+        run.signal_prices,
+    )
 
 
 def check_strategies(specs: Sequence[StrategySpec], tape: Tape) -> None:
@@ -112,9 +177,9 @@ def cut_for_warmup(data: LoadedData, run: RunSettings, specs: Sequence[StrategyS
         return Inputs(data)
     tape, count = data.tape, run.warmup_bars
     check_strategies(specs, tape)
-    closes = {symbol: tape.closed_at_us[_counted_rows(tape, symbol, specs)] for symbol in tape.symbols}
+    rows = {symbol: _counted_rows(tape, symbol, specs) for symbol in tape.symbols}
     if run.start is None:
-        starts_us = min(_nth_close(symbol, closes[symbol], count, None) for symbol in tape.symbols)
+        starts_us = min(_nth_close(tape, symbol, rows[symbol], count, None) for symbol in tape.symbols)
         first_us = None
     else:
         starts_us = min(_opening(data, symbol, run.start) for symbol in tape.symbols)
@@ -122,7 +187,9 @@ def cut_for_warmup(data: LoadedData, run: RunSettings, specs: Sequence[StrategyS
             last = from_epoch_us(int(tape.closed_at_us[-1])).date()
             msg = f"the range is empty: the run starts on {run.start}, and the last bar is of {last}"
             raise DataError(msg)
-        first_us = min(_nth_close(symbol, closes[symbol], count, starts_us) for symbol in tape.symbols) - 1
+        first_us = (
+            min(_nth_close(tape, symbol, rows[symbol], count, starts_us) for symbol in tape.symbols) - 1
+        )
     if starts_us >= int(tape.closed_at_us[-1]):
         msg = f"warmup_bars is {run.warmup_bars}: nothing is left to trade after the warmup"
         raise DataError(msg)
@@ -148,14 +215,14 @@ def _counted_rows(tape: Tape, symbol: str, specs: Sequence[StrategySpec]) -> Lon
     return tape.matching_rows_of(symbol)
 
 
-def _nth_close(symbol: str, closes: Longs, count: int, before_us: int | None) -> int:
+def _nth_close(tape: Tape, symbol: str, rows: Longs, count: int, before_us: int | None) -> int:
     """Return the close of a symbol's `count`-th bar: from the first, or back from an instant."""
-    available = len(closes) if before_us is None else int((closes <= before_us).sum())
+    available = len(rows) if before_us is None else int(rows.searchsorted(tape.rows_closed_by(before_us)))
     if available < count:
         where = "" if before_us is None else " before the start"
         msg = f"warmup_bars is {count}, but {symbol} has only {available} bars{where}"
         raise DataError(msg)
-    return int(closes[count - 1] if before_us is None else closes[available - count])
+    return int(tape.closed_at_us[rows[count - 1 if before_us is None else available - count]])
 
 
 def _opening(data: LoadedData, symbol: str, day: date) -> int:
@@ -167,12 +234,10 @@ def _opening(data: LoadedData, symbol: str, day: date) -> int:
     return calendar.session_of_date(date_of(int(sessions[0]))).opened_at_us
 
 
-def _service(config: RunConfig, names: Sequence[str]) -> DataService:
+def _sources(config: RunConfig, names: Sequence[str]) -> DataSources:
     sources = config.data_sources
     used = {name: source for name, source in sources.sources.items() if name in names}
-    return DataService(
-        config=sources.model_copy(update={"sources": used}), signal_prices=config.run.signal_prices
-    )
+    return sources.model_copy(update={"sources": used})
 
 
 def _symbols(config: RunConfig) -> list[str] | None:
@@ -182,7 +247,8 @@ def _symbols(config: RunConfig) -> list[str] | None:
         return None
     chosen = {symbol for selection in config.data for symbol in selection.symbols or ()}
     if whole:
-        chosen.update(_service(config, whole).load().tape.symbols)
+        everything = Request(_sources(config, whole), None, None, None, config.run.signal_prices)
+        chosen.update(load_request(everything).tape.symbols)
     return sorted(chosen)
 
 

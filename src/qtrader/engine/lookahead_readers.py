@@ -56,7 +56,7 @@ def changed_readers(changer: DataChanger, change: Change) -> Iterator[None]:
         for owner, name in (
             (DataService, "load"),
             (qtrader.services.data.memory, "load_frame"),
-            (qtrader.engine.inputs, "load_frame"),
+            (qtrader.engine.inputs, "find_prepared"),
         ):
             loader = _changed_loader(getattr(owner, name), change, nesting)
             stack.enter_context(_replaced(owner, name, loader))
@@ -85,8 +85,8 @@ def _changed_loader(loader: Callable[..., Any], change: Change, nesting: _Nestin
             found = loader(*arguments, **options)
         finally:
             nesting.depth -= 1
-        # One loader may use another: the outermost changes.
-        return found if nesting.depth else change_data(found, change)
+        # One loader may use another: the outermost changes. Of prepared data there may be none.
+        return found if nesting.depth or found is None else change_data(found, change)
 
     return load
 

@@ -1,33 +1,38 @@
 """What a run found: measures, frames, events, a report.
 
 `Results` computes nothing until it is asked and keeps what it computed; it writes nothing unless it is told
-where. Frames hold floats to compute with; the exact decimals are in `events()` and in `ledger`.
+where. Measures, report and run directory come of one pass over the log, which holds the trades as columns and
+nothing else that grows with the run; every other frame is made of a pass of its own. Frames hold floats to
+compute with; the exact decimals are in `events()` and in `ledger`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtrader.clock import from_epoch_us, to_epoch_us
+from qtrader.clock import from_epoch_us
 from qtrader.engine.completed_run import CompletedRun, RunStatistics
-from qtrader.money import ZERO, money_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
 
     import polars as pl
 
     from qtrader.engine.bounds import RunBounds
-    from qtrader.engine.decision_frames import OrderLife, Refused
+    from qtrader.engine.decision_frames import Refused
+    from qtrader.engine.decisions import Decisions
+    from qtrader.engine.log_digest import LogDigest
+    from qtrader.engine.order_life import OrderLife
     from qtrader.engine.summary_view import Plot
     from qtrader.events.base import ValidatedEvent
-    from qtrader.events.events import ConsolidatedPortfolioEvent, PositionState
+    from qtrader.events.events import PositionState
     from qtrader.services.reporting.metric_definition import MetricValue
     from qtrader.services.reporting.metrics import AccountSeries, PerformanceSummary
     from qtrader.services.reporting.trades import Trade
+    from qtrader.services.reporting.valuations import Valuations
 
 __all__ = ["CompletedRun", "Results", "RunStatistics"]
 
@@ -62,53 +67,68 @@ class Results:
         """What measuring and loading the data found and assumed."""
         return (*self.summary.notes, *self.run.notes)
 
-    @cached_property
-    def _decisions(self) -> tuple[ValidatedEvent, ...]:
-        return tuple(event for _, event in self.run.store.decisions())
+    @property
+    def _decisions(self) -> Decisions:
+        from qtrader.engine.decisions import Decisions
+
+        return Decisions(self.run.store)
 
     def events(self) -> Iterator[tuple[int, ValidatedEvent]]:
         """Iterate over (sequence, event) of the whole history, bars included."""
         return self.run.store.history()
 
     @cached_property
-    def valuations(self) -> tuple[ConsolidatedPortfolioEvent, ...]:
-        """The valuations that are measured: those after the warmup."""
-        from qtrader.services.reporting.equity import traded_valuations
+    def valuations(self) -> Valuations:
+        """The valuations that are measured: those after the warmup, each read when it is asked for."""
+        from qtrader.services.reporting.valuations import Valuations
 
-        return traded_valuations(self.run.valuations, self.run.trading_starts_us)
+        return Valuations.of(self.run.valuations).after(self.run.trading_starts_us)
 
     @cached_property
     def account(self) -> AccountSeries:
         """The account at the starting capital and at every valuation, as arrays."""
-        from qtrader.services.reporting.equity import account_series, trading_began_us
+        from qtrader.services.reporting.equity import account_over
+
+        return account_over(self.run.initial_equity, self.valuations, self.digest.periods)
+
+    @cached_property
+    def digest(self) -> LogDigest:
+        """What one pass over the log found: trades, sums of fills, refusals, orders at work."""
+        from qtrader.engine.log_digest import LogDigest
+        from qtrader.engine.trade_table import TradeTable
+        from qtrader.services.reporting.equity import PeriodAmounts, trading_began_us
 
         run = self.run
         began_us = run.began_us
         if began_us is None:
-            instants = [to_epoch_us(one.occurred_at) for one in self.valuations]
+            instants = self.valuations.instants_us.tolist()
             began_us = trading_began_us(run.tape, run.trading_starts_us, instants)
-        return account_series(run.initial_equity, began_us, self.valuations, self._decisions)
+        periods = PeriodAmounts(began_us, self.valuations)
+        table = TradeTable(run.tape, self.open_positions)
+        return LogDigest(self._decisions, periods, table)
 
     @cached_property
     def trade_records(self) -> tuple[Trade, ...]:
         """The trades with exact amounts, in the order of opening, open ones included."""
+        from qtrader.events.events import FillEvent, LedgerEntryEvent
         from qtrader.services.reporting.trades import trades_from
 
-        return trades_from(self._decisions)
+        return trades_from(self._decisions.only(FillEvent, LedgerEntryEvent))
 
     @cached_property
     def order_records(self) -> tuple[OrderLife, ...]:
         """Every order with its latest step, in the order in which they were made."""
-        from qtrader.engine.decision_frames import order_lives
+        from qtrader.engine.decision_frames import LIFE_EVENTS, order_lives
 
-        return order_lives(self._decisions)
+        lives = sorted(order_lives(self._decisions.only(*LIFE_EVENTS)), key=itemgetter(0))
+        return tuple(life for _, life in lives)
 
     @cached_property
     def refusal_records(self) -> tuple[Refused, ...]:
         """Every refused signal, leg of a signal or order."""
         from qtrader.engine.decision_frames import refusals_of
 
-        return refusals_of(self._decisions)
+        return tuple(refusals_of(self._decisions))
 
     @cached_property
     def summary(self) -> PerformanceSummary:
@@ -119,7 +139,7 @@ class Results:
         is_compared = run.benchmark is not None and len(self.valuations) > 0
         return summarize(
             self.account,
-            trades=[trade.as_closed() for trade in self.trade_records if not trade.is_open],
+            trades=self.digest.closed_trades,
             benchmark=run.benchmark.over(self.account.valued_at_us)
             if run.benchmark and is_compared
             else None,
@@ -145,14 +165,15 @@ class Results:
     def refusal_counts(self) -> dict[str, int]:
         """How many refusals there were of each reason, most frequent first, then by name."""
         counts: dict[str, int] = {}
-        for refusal in self.refusal_records:
-            counts[refusal.reason] = counts.get(refusal.reason, 0) + 1
+        for (_, reason), found in self.digest.refusals.items():
+            counts[reason] = counts.get(reason, 0) + found.count
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
     def open_positions(self) -> tuple[PositionState, ...]:
         """The positions at the last valuation."""
-        return self.valuations[-1].positions if self.valuations else ()
+        latest = self.valuations.latest
+        return () if latest is None else latest.positions
 
     @property
     def working_orders(self) -> pl.DataFrame:
@@ -174,67 +195,52 @@ class Results:
     @cached_property
     def trades(self) -> pl.DataFrame:
         """One row per trade from flat to flat, per strategy and symbol; `is_open` marks those not closed."""
-        from qtrader.engine import results_frames
-
-        reasons = results_frames.signal_reasons(self._decisions)
-        return results_frames.trades_frame(self.trade_records, reasons, self._bars_held, self._unrealized)
-
-    def _bars_held(self, trade: Trade) -> int | None:
-        tape = self.run.tape
-        if tape is None or trade.closed_at is None or trade.symbol not in tape.symbols:
-            return None
-        closes = tape.closed_at_us[tape.matching_rows_of(trade.symbol)]
-        first, last = to_epoch_us(trade.opened_at), to_epoch_us(trade.closed_at)
-        return int(closes.searchsorted(last, side="right") - closes.searchsorted(first, side="right"))
-
-    def _unrealized(self, trade: Trade) -> Decimal:
-        for position in self.open_positions if trade.is_open else ():
-            if (position.strategy_id, position.symbol) == (trade.strategy_id, trade.symbol):
-                with money_context():
-                    return position.market_price * trade.open_quantity - trade.open_cost
-        return ZERO
+        return self.digest.trades()
 
     @cached_property
     def orders(self) -> pl.DataFrame:
         """One row per order with its final status, average price and reason."""
-        from qtrader.engine.decision_frames import orders_frame
+        from qtrader.engine.decision_frames import LIFE_EVENTS, order_lives, orders_frame
 
-        return orders_frame(self.order_records)
+        return orders_frame(order_lives(self._decisions.only(*LIFE_EVENTS)))
 
     @cached_property
     def fills(self) -> pl.DataFrame:
         """One row per fill."""
         from qtrader.engine.results_frames import fills_frame
+        from qtrader.events.events import FillEvent
 
-        return fills_frame(self._decisions)
+        return fills_frame(self._decisions.of(FillEvent))
 
     @cached_property
     def signals(self) -> pl.DataFrame:
         """One row per signal with its outcome: ordered, refused or partly_refused, and why."""
         from qtrader.engine.decision_frames import signals_frame
 
-        return signals_frame(self._decisions, self.order_records, self.refusal_records)
+        return signals_frame(self._decisions)
 
     @cached_property
     def refusals(self) -> pl.DataFrame:
         """One row per refusal with stage, reason, sentence and remedy."""
-        from qtrader.engine.decision_frames import refusals_frame
+        from qtrader.engine.decision_frames import refusals_frame, refusals_of
 
-        return refusals_frame(self.refusal_records)
+        return refusals_frame(refusals_of(self._decisions))
 
     @cached_property
     def order_updates(self) -> pl.DataFrame:
         """One row per step of an order."""
         from qtrader.engine.results_frames import order_updates_frame
+        from qtrader.events.events import OrderUpdateEvent
 
-        return order_updates_frame(self._decisions)
+        return order_updates_frame(self._decisions.of(OrderUpdateEvent))
 
     @cached_property
     def ledger(self) -> pl.DataFrame:
         """One row per posting, with exact decimals."""
         from qtrader.engine.results_frames import ledger_frame
+        from qtrader.events.events import LedgerEntryEvent
 
-        return ledger_frame(self._decisions)
+        return ledger_frame(lambda: self._decisions.of(LedgerEntryEvent))
 
     @cached_property
     def positions(self) -> pl.DataFrame:
@@ -274,9 +280,15 @@ class Results:
 
     @cached_property
     def _bounds(self) -> RunBounds:
-        from qtrader.engine.bounds import bounds_of
+        from qtrader.engine import bounds
 
-        return bounds_of(self.run, self._decisions)
+        fills = self.digest.fills
+        if not fills.ambiguous_count:
+            before = fills.count - fills.later_count
+            return bounds.bounds_without_doubt(
+                self.run, fill_count=before, later_fill_count=fills.later_count
+            )
+        return bounds.bounds_of(self.run, self._decisions.only(*bounds.READ))
 
     def html(self) -> str:
         """Return the report: one self-contained page, the same text for the same run."""

@@ -2,52 +2,82 @@
 
 Prices, quantities and amounts are Float64, because frames are there to be computed with and plotted; the
 exact decimals are in the events and in `ledger`. Instants are `Datetime("us", "UTC")`. Every frame has its
-columns and types whatever the run did.
+columns and types whatever the run did. Columns are listed by kinds, so that listing them loads no Polars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final, TypeVar
-
-import polars as pl
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtrader.clock import from_epoch_us
-from qtrader.events.base import BaseEvent
 from qtrader.events.events import (
     ConsolidatedPortfolioEvent,
     FillEvent,
     LedgerEntryEvent,
     OrderUpdateEvent,
     Posting,
-    SignalEvent,
 )
 from qtrader.money import ZERO
 from qtrader.services.reporting.trades import Trade
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _Row = TypeVar("_Row")
 Columns = Mapping[str, tuple[Any, Callable[[_Row], Any]]]
 
-INSTANT: Final = pl.Datetime("us", "UTC")
-TEXT: Final = pl.String
-NUMBER: Final = pl.Float64
-COUNT: Final = pl.Int64
-FLAG: Final = pl.Boolean
+INSTANT: Final = "instant"
+DATE: Final = "date"
+TEXT: Final = "text"
+NUMBER: Final = "number"
+COUNT: Final = "count"
+FLAG: Final = "flag"
+
+#: Rows that become columns together.
+_PART: Final = 16_384
 
 
 def table(rows: Iterable[_Row], columns: Columns[_Row]) -> pl.DataFrame:
+    """Build a frame of rows that need not be held all at once; see `frame_of`."""
+    import polars as pl
+
+    left = iter(rows)
+    parts = [frame_of(list(islice(left, _PART)), columns)]
+    while part := list(islice(left, _PART)):
+        parts.append(frame_of(part, columns))
+    return pl.concat(parts) if len(parts) > 1 else parts[0]
+
+
+def frame_of(rows: Sequence[_Row], columns: Columns[_Row]) -> pl.DataFrame:
     """Build a frame column by column; a Decimal becomes a float in a Float64 column, an enumeration text."""
-    found = list(rows)
+    import polars as pl
+
     series = []
-    for name, (dtype, give) in columns.items():
-        values = [give(row) for row in found]
-        if dtype == NUMBER:
+    for name, (kind, give) in columns.items():
+        values = [give(row) for row in rows]
+        if kind == NUMBER:
             values = [None if value is None else float(value) for value in values]
-        elif dtype == TEXT:
+        elif kind == TEXT:
             values = [None if value is None else str(value) for value in values]
-        series.append(pl.Series(name, values, dtype=dtype))
+        series.append(pl.Series(name, values, dtype=dtype_of(kind)))
     return pl.DataFrame(series)
+
+
+def dtype_of(kind: Any) -> Any:
+    """Return the Polars type of a kind; a type stands for itself."""
+    import polars as pl
+
+    types = {
+        INSTANT: pl.Datetime("us", "UTC"),
+        DATE: pl.Date,
+        TEXT: pl.String,
+        NUMBER: pl.Float64,
+        COUNT: pl.Int64,
+        FLAG: pl.Boolean,
+    }
+    return types[kind] if isinstance(kind, str) else kind
 
 
 def _fields(dtype: Any, *names: str) -> dict[str, tuple[Any, Callable[[Any], Any]]]:
@@ -59,7 +89,7 @@ def _attribute(name: str) -> Callable[[Any], Any]:
     return lambda row: getattr(row, name)
 
 
-def fills_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
+def fills_frame(events: Iterable[FillEvent]) -> pl.DataFrame:
     """One row per fill; `notional` is quantity times price."""
     columns: Columns[FillEvent] = {
         **_fields(INSTANT, "executed_at"),
@@ -70,10 +100,10 @@ def fills_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
         **_fields(TEXT, "currency", "basis"),
         **_fields(FLAG, "is_ambiguous"),
     }
-    return table((event for event in events if type(event) is FillEvent), columns)
+    return table(events, columns)
 
 
-def order_updates_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
+def order_updates_frame(events: Iterable[OrderUpdateEvent]) -> pl.DataFrame:
     """One row per step of an order."""
     columns: Columns[OrderUpdateEvent] = {
         **_fields(INSTANT, "occurred_at"),
@@ -81,41 +111,7 @@ def order_updates_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
         **_fields(NUMBER, "quantity", "filled_quantity", "leaves_quantity"),
         **_fields(NUMBER, "average_price", "limit_price", "stop_price"),
     }
-    return table((event for event in events if type(event) is OrderUpdateEvent), columns)
-
-
-def trades_frame(
-    trades: Sequence[Trade],
-    reasons: Mapping[str, str | None],
-    bars_held: Callable[[Trade], int | None],
-    unrealized: Callable[[Trade], Decimal],
-) -> pl.DataFrame:
-    """One row per trade, open ones included.
-
-    Args:
-        trades: in the order of opening.
-        reasons: what a strategy said of a signal, by signal.
-        bars_held: counts the bars that closed while a trade was held; None without bars.
-        unrealized: what an open trade would gain at the last valuation.
-    """
-    columns: Columns[Trade] = {
-        **_fields(TEXT, "trade_id", "strategy_id", "symbol", "side"),
-        **_fields(INSTANT, "opened_at", "closed_at"),
-        **_fields(NUMBER, "quantity", "entry_price", "exit_price", "entry_value"),
-        **_fields(NUMBER, "gross_pnl", "dividends", "commission", "net_pnl", "return_fraction"),
-        "days_held": (NUMBER, days_held),
-        "bars_held": (COUNT, bars_held),
-        "fill_count": (COUNT, lambda trade: trade.fill_count),
-        **_fields(TEXT, "entry_signal_id"),
-        "entry_reason": (TEXT, lambda trade: reasons.get(trade.entry_signal_id)),
-        **_fields(TEXT, "exit_signal_id"),
-        "exit_reason": (TEXT, lambda trade: reasons.get(trade.exit_signal_id or "")),
-        **_fields(TEXT, "exit_purpose"),
-        **_fields(FLAG, "is_open"),
-        **_fields(NUMBER, "open_quantity"),
-        "unrealized_pnl": (NUMBER, unrealized),
-    }
-    return table(trades, columns)
+    return table(events, columns)
 
 
 def days_held(trade: Trade) -> float | None:
@@ -125,15 +121,15 @@ def days_held(trade: Trade) -> float | None:
     return (trade.closed_at - trade.opened_at).total_seconds() / 86_400
 
 
-def ledger_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
-    """One row per posting, amounts and quantities exact as Decimal."""
-    rows = [
-        (event, line, posting)
-        for event in events
-        if type(event) is LedgerEntryEvent
-        for line, posting in enumerate(event.postings)
-    ]
-    scale = max((_decimals(posting) for _, _, posting in rows), default=8)
+def ledger_frame(read: Callable[[], Iterable[LedgerEntryEvent]]) -> pl.DataFrame:
+    """One row per posting, amounts and quantities exact as Decimal.
+
+    Args:
+        read: gives the entries; it is called twice, because the longest fraction decides the type.
+    """
+    scale = max((_decimals(posting) for _, _, posting in _postings(read())), default=8)
+    import polars as pl
+
     exact = pl.Decimal(38, max(8, scale))
     columns: Columns[tuple[LedgerEntryEvent, int, Posting]] = {
         "occurred_at": (INSTANT, lambda row: row[0].occurred_at),
@@ -151,7 +147,13 @@ def ledger_frame(events: Iterable[BaseEvent]) -> pl.DataFrame:
         "event_id": (TEXT, lambda row: row[0].event_id),
         "causation_id": (TEXT, lambda row: row[0].causation_id),
     }
-    return table(rows, columns)
+    return table(_postings(read()), columns)
+
+
+def _postings(entries: Iterable[LedgerEntryEvent]) -> Iterator[tuple[LedgerEntryEvent, int, Posting]]:
+    for entry in entries:
+        for line, posting in enumerate(entry.postings):
+            yield entry, line, posting
 
 
 def _decimals(posting: Posting) -> int:
@@ -161,9 +163,9 @@ def _decimals(posting: Posting) -> int:
 
 def positions_frame(valuations: Iterable[ConsolidatedPortfolioEvent]) -> pl.DataFrame:
     """One row per open position and valuation."""
-    rows = [(one, position) for one in valuations for position in one.positions]
+    rows = ((one, position) for one in valuations for position in one.positions)
     columns: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-        "session": (pl.Date, lambda row: row[0].session),
+        "session": (DATE, lambda row: row[0].session),
         "valued_at": (INSTANT, lambda row: row[0].occurred_at),
     }
     for name in ("strategy_id", "symbol"):
@@ -207,8 +209,3 @@ def recorded_frame(records: Mapping[str, Sequence[tuple[int, str, float]]]) -> p
         "value": (NUMBER, lambda row: row[3]),
     }
     return table(rows, columns)
-
-
-def signal_reasons(events: Iterable[BaseEvent]) -> dict[str, str | None]:
-    """Give what strategies said of their signals, by signal."""
-    return {event.signal_id: event.reason for event in events if type(event) is SignalEvent}

@@ -16,7 +16,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import count as numbers_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,18 +23,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from qtrader.engine.fingerprints import configuration_hash, log_hash, log_lines
+from qtrader.events.event_store_file import FileEventStore
 from qtrader.services.reporting.export import (
     OutputError,
     metrics_json,
-    to_csv,
     to_json,
-    to_parquet,
     unwritable,
+    write_csv,
+    write_parquet,
 )
 
 if TYPE_CHECKING:
     from qtrader.engine.completed_run import CompletedRun
     from qtrader.engine.results import Results
+    from qtrader.events.event_store import EventStore
 
 #: The layout that is written; another one is refused when it is read.
 FORMAT: Final = 2
@@ -97,9 +98,11 @@ def save_run(results: Results, root: Path, *, with_bars: bool = False) -> SavedR
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         temporary.mkdir(parents=True)
-        _write_files(results, temporary, with_bars=with_bars)
+        _write_files(results, temporary, identity["log"], with_bars=with_bars)
         if not target.exists():
             temporary.rename(target)
+            if isinstance(results.run.store, FileEventStore) and not with_bars:
+                results.run.store.settle(target / EVENTS)
             return SavedRun(target, is_reused=False)
     except OSError as error:
         raise unwritable(target, error) from error
@@ -121,12 +124,12 @@ def _places(root: Path, run: CompletedRun) -> Iterator[Path]:
     yield from (root / f"{whole}-{number}" for number in numbers_from(2))
 
 
-def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
+def _write_files(results: Results, directory: Path, log: str, *, with_bars: bool) -> None:
     from qtrader.engine.bundle import run_record, tape_frame
     from qtrader.engine.report_content import configuration_yaml
 
     run = results.run
-    log, count = _write_log(results, directory / EVENTS, with_bars=with_bars)
+    count = _write_log(results.run.store, directory / EVENTS, with_bars=with_bars)
     notes = []
     if run.tape is None:
         notes.append(
@@ -135,12 +138,12 @@ def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
     elif len(run.tape) > BARS_LIMIT:
         notes.append(f"{len(run.tape):,} bars are not in this directory (more than {BARS_LIMIT:,}).")
     else:
-        (directory / "bars.parquet").write_bytes(to_parquet(tape_frame(run.tape)))
+        write_parquet(tape_frame(run.tape), directory / "bars.parquet")
     _write_if_any(results, directory)
     (directory / "config.yaml").write_text(configuration_yaml(run.config), encoding="utf-8")
     for name, frame in (("equity", results.equity_curve), ("trades", results.trades)):
-        (directory / f"{name}.csv").write_bytes(to_csv(frame))
-        (directory / f"{name}.parquet").write_bytes(to_parquet(frame))
+        write_csv(frame, directory / f"{name}.csv")
+        write_parquet(frame, directory / f"{name}.parquet")
     (directory / "metrics.json").write_bytes(metrics_json(results.summary))
     (directory / "report.html").write_bytes(results.html().encode())
     manifest = {
@@ -160,7 +163,7 @@ def _write_files(results: Results, directory: Path, *, with_bars: bool) -> None:
             "events": len(run.store),
             "decisions": count,
             "bars": 0 if run.tape is None else len(run.tape),
-            "fills": results.fills.height,
+            "fills": results.digest.fills.count,
             "trades": results.trades.height,
             "refusals": results.refusal_counts,
         },
@@ -184,28 +187,23 @@ def _write_if_any(results: Results, directory: Path) -> None:
 
     run = results.run
     if run.benchmark is not None:
-        (directory / "benchmark.parquet").write_bytes(to_parquet(benchmark_frame(run.benchmark)))
+        write_parquet(benchmark_frame(run.benchmark), directory / "benchmark.parquet")
     if any(run.logs.values()):
         (directory / "strategy_log.json").write_bytes(to_json(strategy_log(run.logs)))
     if any(run.records.values()):
-        (directory / "recorded.parquet").write_bytes(to_parquet(results.recorded))
+        write_parquet(results.recorded, directory / "recorded.parquet")
     if results.bounds().legs:
         (directory / "bounds.json").write_bytes(to_json(bounds_document(results.bounds())))
 
 
-def _write_log(results: Results, path: Path, *, with_bars: bool) -> tuple[str, int]:
-    """Write the log, and digest its decisions."""
-    digest, count = blake2b(digest_size=16), 0
-    store = results.run.store
-    with path.open("wb") as file:
-        if with_bars:
-            file.writelines(log_lines(store, with_bars=True))
-        for line in log_lines(store):
-            digest.update(line)
-            count += 1
-            if not with_bars:
-                file.write(line)
-    return digest.hexdigest(), count
+def _write_log(store: EventStore, path: Path, *, with_bars: bool) -> int:
+    """Write the log, or let one on disk stand here too; return how many decisions it has."""
+    if with_bars or not isinstance(store, FileEventStore):
+        with path.open("wb") as file:
+            file.writelines(log_lines(store, with_bars=with_bars))
+    else:
+        store.link_to(path)
+    return store.decision_count
 
 
 def _read_manifest(directory: Path) -> dict[str, Any] | None:

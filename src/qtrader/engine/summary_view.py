@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qtrader.events.codec import canonical_decimal
-from qtrader.services.reporting.charts import sparkline
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
 
@@ -55,6 +53,8 @@ class Plot:
 
 def equity_picture(results: Results, width: int = 640, height: int = 180) -> str:
     """Draw equity over time as one SVG element."""
+    from qtrader.services.reporting.charts import sparkline
+
     account = results.account
     label = f"Equity of {results.name}, {results.period}, in {results.run.base_currency}"
     return sparkline(account.valued_at_us.tolist(), account.equity.tolist(), width, height, label)
@@ -72,6 +72,8 @@ def summary_text(results: Results) -> str:
 
 def summary_html(results: Results) -> str:
     """Write the run as a piece of HTML for a notebook; it needs no script and no style sheet."""
+    from html import escape
+
     cells = [(METRICS[key], results.metrics[key]) for key in KEY_METRICS]
     number = 'style="text-align:right;font-variant-numeric:tabular-nums"'
     rows = []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from qtrader.libraries.indicators.atr import atr
 from qtrader.money import decimal_of
 
@@ -57,7 +55,7 @@ class TapeMarket:
         """Return the symbol's bar before this one, of its finest interval."""
         tape = self._tape
         rows = tape.matching_rows_of(bar.symbol)
-        place = int(np.searchsorted(tape.closed_at_us[rows], bar.closed_at_us)) - 1
+        place = int(rows.searchsorted(tape.rows_closed_before(bar.closed_at_us))) - 1
         return tape.bar(int(rows[place]), bar.run_id) if place >= 0 else None
 
     def last_price(self, symbol: str) -> Decimal | None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from qtrader.engine.decisions import Decisions
 from qtrader.engine.run_costs import run_costs
 from qtrader.engine.tape_market import TapeMarket
 from qtrader.engine.worker_facts import worker_facts
 from qtrader.errors import DataError
 from qtrader.events.event_bus import EventBus
+from qtrader.events.events import ConsolidatedPortfolioEvent
 from qtrader.events.identity import Origin
 from qtrader.market.calendars import get_calendar
 from qtrader.market.history import TapeHistory
@@ -151,7 +153,9 @@ def build(
     bus = EventBus(store, run_id=run_id, is_automatic=False)
     bus.store.attach_tape(data.tape, run_id)
     marks = Marks(data.tape)
-    account = AccountProjection(marks.mark, config.portfolio.base_currency, config.portfolio.ledger_scale)
+    account = AccountProjection(
+        marks.mark, config.portfolio.base_currency, config.portfolio.ledger_scale, lambda: marks.version
+    )
     sessions = Sessions(dict(data.calendars))
     history = TapeHistory(data.tape)
     visible = visible_intervals(data.tape, specs)
@@ -180,6 +184,8 @@ def build(
             universe=data.universe,
             trading_starts_us=trading_starts_us,
             seed=config.run.seed,
+            tape=data.tape,
+            quantity_step=lambda symbol: instruments[symbol].quantity_step,
         )
     else:
         facts = worker_facts(config, data, specs, run_id=run_id, trading_starts_us=trading_starts_us)
@@ -223,7 +229,9 @@ def build(
             session_close_us=sessions.close_on,
         ),
         reporting=ReportingService(
-            initial_equity=config.portfolio.initial_cash, trading_starts_us=trading_starts_us
+            initial_equity=config.portfolio.initial_cash,
+            trading_starts_us=trading_starts_us,
+            read_valuations=lambda: Decisions(bus.store).of(ConsolidatedPortfolioEvent),
         ),
     )
     connect(house, SUBSCRIPTIONS if remote is None else SUBSCRIPTIONS + REMOTE_SUBSCRIPTIONS)

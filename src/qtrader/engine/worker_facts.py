@@ -41,6 +41,9 @@ def worker_facts(
         trading_starts_us=trading_starts_us,
         seed=config.run.seed,
         universe=None if data.universe is None else data.universe.memberships,
+        quantity_steps={
+            symbol: step for symbol in tape.symbols if (step := data.instruments[symbol].quantity_step) != 1
+        },
         import_from=tuple(str(folder) for folder in config.import_from),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qtrader.events.event_bus import EventBus as EventBus
     from qtrader.events.event_store import EventStore as EventStore
     from qtrader.events.event_store import InMemoryEventStore as InMemoryEventStore
+    from qtrader.events.event_store_file import FileEventStore as FileEventStore
     from qtrader.events.events import CashBalance as CashBalance
     from qtrader.events.events import ConsolidatedPortfolioEvent as ConsolidatedPortfolioEvent
     from qtrader.events.events import CorporateActionEvent as CorporateActionEvent
@@ -58,6 +59,7 @@ __all__ = [
     "DecisionEvent",
     "EventBus",
     "EventStore",
+    "FileEventStore",
     "FillBasis",
     "FillEvent",
     "InMemoryEventStore",
@@ -103,6 +105,7 @@ __getattr__ = loader(
         "DecisionEvent": "qtrader.events.base",
         "EventBus": "qtrader.events.event_bus",
         "EventStore": "qtrader.events.event_store",
+        "FileEventStore": "qtrader.events.event_store_file",
         "FillBasis": "qtrader.events.vocabulary",
         "FillEvent": "qtrader.events.events",
         "InMemoryEventStore": "qtrader.events.event_store",

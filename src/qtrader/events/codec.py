@@ -9,6 +9,7 @@ field mapping is declared in `codec_fields`; the conversions are compiled from i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from qtrader.contracts import registry
 from qtrader.errors import ContractError
 from qtrader.events.base import ValidatedEvent
 from qtrader.events.codec_checks import check_of
-from qtrader.events.codec_compile import body_of, build_of, from_wire_of, to_wire_of
+from qtrader.events.codec_compile import Body, body_of, build_of, from_wire_of, to_wire_of
 from qtrader.events.codec_convert import (
     canonical_decimal,
     canonical_float,
@@ -208,15 +209,23 @@ def decode_stored(document: bytes | str | dict[str, Any]) -> tuple[int | None, V
 
 
 class _Compiled:
-    """What publishing needs of one class, compiled at its first event."""
+    """What publishing needs of one class, compiled when it is first needed.
 
-    __slots__ = ("body", "contract", "is_surely_valid", "is_valid")
+    Most events are surely valid, and most runs never convert one: those load no JSON Schema validator.
+    """
 
     def __init__(self, cls: type[ValidatedEvent]) -> None:
         self.contract = contract_name(cls)
-        self.body = body_of(cls)
-        self.is_valid = registry.validator(self.contract).is_valid
         self.is_surely_valid = check_of(cls, registry.schema(self.contract))
+        self._cls = cls
+
+    @cached_property
+    def body(self) -> Body:
+        return body_of(self._cls)
+
+    @cached_property
+    def is_valid(self) -> Callable[[Any], bool]:
+        return registry.validator(self.contract).is_valid
 
 
 class _CompiledByClass(dict[type[Any], _Compiled]):

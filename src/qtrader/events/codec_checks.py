@@ -179,9 +179,9 @@ def _combination(
     cls: type[msgspec.Struct],
     types: tuple[type[Any], ...] | None,
 ) -> Callable[[tuple[Any, ...]], bool]:
-    """Compile the check of values of these types; without any, of values that are all there."""
+    """Compile the check of values of these types; without any, only tell whether the schema is understood."""
     source = Source(_NAMES, definitions)
-    attributes = [field.name for field in msgspec.structs.fields(cls)]
+    attributes = cls.__struct_fields__
     held = {} if types is None else dict(zip(attributes, types, strict=True))
     fields = {field.wire: field for field in fields_of(cls)}
     variables = {wire: f"v_{place}" for place, wire in enumerate(fields)}
@@ -206,7 +206,7 @@ def _combination(
     rules = Rules(source, fields, variables, absent)
     for rule in constraints.get("allOf", ()):
         rules.demand(rule)
-    if not is_possible:
+    if types is None or not is_possible:
         return _never
     by_attribute = {field.attribute: variables[wire] for wire, field in fields.items()}
     return source.compile([by_attribute.get(attribute, "_") for attribute in attributes])
@@ -259,23 +259,43 @@ def _record_conditions(
     constraints: dict[str, Any],
     variable: str,
 ) -> list[str]:
-    cls = source.name(record, record.__name__)
     if field.kind is Kind.RECORD:
-        check = source.name(_check_of_object(constraints, source.definitions, record), "check")
-        return [f"{check}({variable})"]
+        are_valid = _check_of_records(constraints, source.definitions, record)
+        return [f"{source.name(are_valid, record.__name__)}(({variable},))"]
     understand({"items"} <= constraints.keys() <= {"items", "minItems"})
     items = constraints_of(source.definitions, constraints["items"])
     understand(items.pop("type", None) == "object")
-    check_item = _check_of_object(items, source.definitions, record)
+    are_valid = _check_of_records(items, source.definitions, record)
+    of_length = _length_condition(constraints.get("minItems", 0), variable)
+    return [*of_length, f"{source.name(are_valid, record.__name__)}({variable})"]
+
+
+def _check_of_records(
+    constraints: Schema, definitions: Mapping[str, Schema], record: type[msgspec.Struct]
+) -> Callable[[tuple[Any, ...]], bool]:
+    """Compile a check of several records of a class.
+
+    Records are values, and one that was found valid is so for good. Those that need not hold a number recur
+    as the very same objects (how a size was found, a check that does not apply), so that the last ones are
+    remembered.
+    """
+    check = _check_of_object(constraints, definitions, record)
+    recurs = all(each.is_optional or each.kind is not Kind.DECIMAL for each in fields_of(record))
+    known: dict[int, Any] = {}
 
     def are_surely_valid(records: tuple[Any, ...]) -> bool:
-        for each in records:  # noqa: SIM110 - a generator costs as much again, for each entry and decision
-            if type(each) is not record or not check_item(each):
+        for each in records:
+            if id(each) in known:
+                continue
+            if type(each) is not record or not check(each):
                 return False
+            if recurs:
+                if len(known) >= _COMBINATIONS:
+                    known.clear()
+                known[id(each)] = each
         return True
 
-    of_length = _length_condition(constraints.get("minItems", 0), variable)
-    return [*of_length, f"{source.name(are_surely_valid, cls)}({variable})"]
+    return are_surely_valid
 
 
 def _text_conditions(source: Source, constraints: dict[str, Any], variable: str) -> list[str]:

@@ -26,12 +26,12 @@ def canonical_decimal(value: Decimal) -> str:
         ValueError: the value is not a Decimal, or is NaN or infinite.
     """
     text = str(value)
+    # Most numbers are whole, or end where they must; only what is finite has a point in it.
+    if type(value) is Decimal and (text.isdecimal() or (text[-1] != "0" and "." in text and "E" not in text)):
+        return text
     if type(value) is not Decimal or not value.is_finite():
         msg = f"found {value!r}; must be a finite Decimal"
         raise ValueError(msg)
-    # Most numbers are whole, or end where they must.
-    if text.isdecimal() or (text[-1] != "0" and "." in text and "E" not in text):
-        return text
     if "E" in text:
         text = format(value, "f") if value else "0"
     if "." in text:

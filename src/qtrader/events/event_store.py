@@ -4,10 +4,13 @@ A store gives each event its `sequence`, the only global number there is: the po
 history. Bars that lie on a tape are not stored again; each decision remembers how many rows were known when
 it was logged, so that the decisions plus the tape are the whole history and `history()` can write it out in
 full. Bars published one by one, without a tape, are kept like any event.
+
+`InMemoryEventStore` is this in lists; `qtrader.events.event_store_file.FileEventStore` on disk.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,6 +50,11 @@ class EventStore(Protocol):
         """Log an event and return its sequence."""
         ...
 
+    @property
+    def decision_count(self) -> int:
+        """Number of events without the tape's bars."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of events, rows of bars included."""
         ...
@@ -55,18 +63,26 @@ class EventStore(Protocol):
         """Give (sequence, event) from `start` to before `stop`, bars included."""
         ...
 
-    def decisions(self) -> Iterator[tuple[int, ValidatedEvent]]:
-        """Give (sequence, event) of all events but the tape's bars."""
+    def decisions(self, *classes: type[ValidatedEvent]) -> Iterator[tuple[int, ValidatedEvent]]:
+        """Give (sequence, event) of all events but the tape's bars, or only of those of some classes."""
         ...
 
 
-class InMemoryEventStore:
-    """An `EventStore` in lists: two machine words an event beside the event itself, nothing a bar."""
+class BaseEventStore(ABC):
+    """What the stores have in common: sequences, the order of time, and bars between decisions.
+
+    The latest events are held in a list. A store that keeps no more than so many of them at once sets
+    `_held_at_most`, and lets go of them when there are as many.
+    """
+
+    _held_at_most = -1
 
     def __init__(self) -> None:
         self.rows = 0
         self._events: list[ValidatedEvent] = []
         self._rows_before: list[int] = []
+        #: How many events came before those that are held.
+        self._let_go = 0
         self._tape: BarRows | None = None
         self._run_id = ""
         self._latest: datetime = NOT_YET
@@ -77,7 +93,7 @@ class InMemoryEventStore:
         Raises:
             QTraderError: the log has events already, so that its sequences would change.
         """
-        if self._events or self._tape is not None:
+        if self.decision_count or self._tape is not None:
             msg = f"a tape must be attached to an empty log; this one holds {len(self)} events"
             raise QTraderError(msg)
         self._tape = tape
@@ -103,49 +119,77 @@ class InMemoryEventStore:
         rows, events = self.rows, self._events
         self._rows_before.append(rows)
         events.append(event)
-        return rows + len(events) - 1
+        held = len(events)
+        sequence = rows + self._let_go + held - 1
+        if held == self._held_at_most:
+            self._let_go_of_events()
+        return sequence
+
+    @abstractmethod
+    def _let_go_of_events(self) -> None:
+        """Keep elsewhere what is held, and count it in `_let_go`."""
+
+    @property
+    def decision_count(self) -> int:
+        """Number of events without the tape's bars."""
+        return self._let_go + len(self._events)
 
     def __len__(self) -> int:
         """Return the number of events, rows of bars included."""
-        return self.rows + len(self._events)
-
-    def decisions(self) -> Iterator[tuple[int, ValidatedEvent]]:
-        """Give (sequence, event) of all events but the tape's bars."""
-        for position, event in enumerate(self._events):
-            yield self._rows_before[position] + position, event
-
-    @property
-    def decision_events(self) -> Sequence[ValidatedEvent]:
-        """All events but the tape's bars, in order."""
-        return self._events
+        return self.rows + self._let_go + len(self._events)
 
     def history(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, ValidatedEvent]]:
         """Give (sequence, event) from `start` to before `stop`, bars included."""
         end = len(self) if stop is None else min(stop, len(self))
         if start < 0 or start >= end:
             return
-        position = self._first_at_or_after(start)
+        position, decisions = self._decisions_from(start)
         sequence = start
-        while sequence < end:
-            is_left = position < len(self._events)
-            stands_at = self._rows_before[position] + position if is_left else end
-            if sequence < stands_at:
-                upto = min(stands_at, end)
-                for bar in self._bars(sequence - position, upto - position):
-                    yield sequence, bar
-                    sequence += 1
-            else:
-                yield sequence, self._events[position]
-                position += 1
-                sequence += 1
+        for stands_at, event in decisions:
+            upto = min(stands_at, end)
+            if sequence < upto:
+                yield from enumerate(self._bars(sequence - position, upto - position), sequence)
+            if stands_at >= end:
+                return
+            yield stands_at, event
+            position += 1
+            sequence = stands_at + 1
+        if sequence < end:
+            yield from enumerate(self._bars(sequence - position, end - position), sequence)
 
-    def _first_at_or_after(self, sequence: int) -> int:
-        """Return the position of the first decision whose sequence is not below the given one."""
-        positions = range(len(self._events))
-        return bisect_right(positions, sequence - 1, key=lambda p: self._rows_before[p] + p)
+    @abstractmethod
+    def _decisions_from(self, sequence: int) -> tuple[int, Iterator[tuple[int, ValidatedEvent]]]:
+        """Give the decisions from a sequence on, and how many there are before it."""
 
     def _bars(self, start: int, stop: int) -> Iterator[PriceBarEvent]:
         if self._tape is None:
             msg = f"rows {start} to {stop} of the history are bars, and no tape is attached to this log"
             raise QTraderError(msg)
         return self._tape.bars(start, stop, self._run_id)
+
+
+class InMemoryEventStore(BaseEventStore):
+    """An `EventStore` in lists: two machine words an event beside the event itself, nothing a bar."""
+
+    def _let_go_of_events(self) -> None:
+        """Let go of nothing: all events are held."""
+
+    def decisions(self, *classes: type[ValidatedEvent]) -> Iterator[tuple[int, ValidatedEvent]]:
+        """Give (sequence, event) of all events but the tape's bars, or only of those of some classes."""
+        found = self._from(0)
+        return ((at, event) for at, event in found if type(event) in classes) if classes else found
+
+    @property
+    def decision_events(self) -> Sequence[ValidatedEvent]:
+        """All events but the tape's bars, in order."""
+        return self._events
+
+    def _decisions_from(self, sequence: int) -> tuple[int, Iterator[tuple[int, ValidatedEvent]]]:
+        positions = range(len(self._events))
+        first = bisect_right(positions, sequence - 1, key=lambda p: self._rows_before[p] + p)
+        return first, self._from(first)
+
+    def _from(self, first: int) -> Iterator[tuple[int, ValidatedEvent]]:
+        events, rows_before = self._events, self._rows_before
+        for position in range(first, len(events)):
+            yield rows_before[position] + position, events[position]

@@ -240,10 +240,15 @@ class Origin:
 
     def effect_of(self, cause: BaseEvent, now: datetime) -> Envelope:
         """Return the envelope of the next effect of an event, in the chain that it belongs to or begins."""
-        if cause is self._cause and now is self._occurred_at:
+        if now is not self._occurred_at and now != self._occurred_at:
+            self._occurred_at, self._cause, self._key, self._ordinal = now, cause, id(cause), 0
+            ordinal = 0
+            if self._ordinals or self._takes_ids:
+                self._forget()
+        elif cause is self._cause:
             ordinal = self._ordinal = self._ordinal + 1
         else:
-            ordinal = self._take_up(cause, now)
+            ordinal = self._take_up(cause)
         above = cause.envelope
         return Envelope(self.producer, now, cause, cause if above is None else above.chain or cause, ordinal)
 
@@ -260,8 +265,9 @@ class Origin:
         ordinal = self._count_by_id(cause_id or None, now)
         return Envelope(self.producer, now, cause_id or None, correlation_id or None, ordinal)
 
-    def _take_up(self, cause: BaseEvent, now: datetime) -> int:
-        ordinals = self._put_aside(now)
+    def _take_up(self, cause: BaseEvent) -> int:
+        """Count an effect of an event that is not the present cause, at the present instant."""
+        ordinals = self._put_aside()
         key: int | str = id(cause)
         if self._takes_ids and key not in ordinals and cause.event_id in ordinals:
             key = cause.event_id
@@ -270,7 +276,12 @@ class Origin:
         return ordinal
 
     def _count_by_id(self, cause_id: str | None, now: datetime) -> int:
-        ordinals = self._put_aside(now)
+        if now != self._occurred_at:
+            self._occurred_at = now
+            self._forget()
+            ordinals = self._ordinals
+        else:
+            ordinals = self._put_aside()
         key: int | str | None = cause_id
         if cause_id is not None:
             self._takes_ids = True
@@ -281,17 +292,15 @@ class Origin:
         ordinal = self._ordinal = ordinals.get(key, -1) + 1
         return ordinal
 
-    def _put_aside(self, now: datetime) -> dict[int | str | None, int]:
-        """Note the count of the present cause, or at a later instant forget all; return the counts."""
+    def _put_aside(self) -> dict[int | str | None, int]:
+        """Note the count of the present cause and return the counts of this instant."""
         ordinals, cause = self._ordinals, self._cause
-        if now != self._occurred_at:
-            self._occurred_at = now
-            self._takes_ids = False
-            if ordinals:
-                ordinals.clear()
-                self._causes.clear()
-        else:
-            ordinals[self._key] = self._ordinal
-            if cause is not None and not isinstance(cause, str):
-                self._causes.append(cause)
+        ordinals[self._key] = self._ordinal
+        if cause is not None and not isinstance(cause, str):
+            self._causes.append(cause)
         return ordinals
+
+    def _forget(self) -> None:
+        self._ordinals.clear()
+        self._causes.clear()
+        self._takes_ids = False

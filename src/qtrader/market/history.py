@@ -64,28 +64,27 @@ class TapeHistory:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
-        #: (rows, closes) by symbol and interval.
-        self._series: dict[tuple[str, str | None], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        #: Rows by symbol and interval.
+        self._rows: dict[tuple[str, str | None], NDArray[np.int64]] = {}
 
     def window(
         self, symbol: str, count: int | None, at_us: int, interval: str | None = None
     ) -> HistoryWindow:
         """Return the last `count` closed bars of a symbol."""
         tape = self._tape
-        series = self._series.get((symbol, interval))
-        if series is None:
-            rows = (
+        rows = self._rows.get((symbol, interval))
+        if rows is None:
+            rows = self._rows[symbol, interval] = (
                 tape.matching_rows_of(symbol) if interval is None else tape.rows_of_interval(symbol, interval)
             )
-            series = self._series[symbol, interval] = (rows, tape.closed_at_us[rows])
-        rows, closes_at = series
-        stop = int(np.searchsorted(closes_at, at_us, side="right"))
+        # Two bisections, so that no column is copied for its own: a tape on disk is larger than memory.
+        stop = int(rows.searchsorted(tape.rows_closed_by(at_us)))
         start = 0 if count is None else max(0, stop - _checked(count))
         chosen = rows[start:stop]
         columns = (tape.open, tape.high, tape.low, tape.close)
         return _window(
             symbol,
-            closes_at[start:stop].copy(),
+            tape.closed_at_us[chosen],
             [column[chosen] for column in columns],
             tape.volume[chosen],
             tape.signal_factor[chosen],

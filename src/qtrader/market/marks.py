@@ -32,6 +32,14 @@ class Marks:
         self._is_behind = False
         #: Splits that no bar has closed after yet: symbol → (row of the last bar before, ratio).
         self._fresh_splits: dict[str, tuple[int | None, Fraction]] = {}
+        self._splits = 0
+
+    @property
+    def version(self) -> int:
+        """A number that grows whenever some mark may have changed."""
+        if self._is_behind:
+            self._catch_up()
+        return self._prices.known_rows + self._splits
 
     def look(self, instant_us: int) -> None:
         """Make the bars known that closed at or before an instant; looking back changes nothing."""
@@ -58,6 +66,7 @@ class Marks:
         earlier = self._fresh_splits.get(action.symbol)
         ratio = multiplier * earlier[1] if earlier is not None and earlier[0] == row else multiplier
         self._fresh_splits[action.symbol] = (row, ratio)
+        self._splits += 1
 
     def mark(self, symbol: str) -> Decimal | None:
         """Return what one unit of a symbol is worth, or None before its first bar."""

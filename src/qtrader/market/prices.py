@@ -8,6 +8,7 @@ Two ways lead to it: `LastPrices` moves forward with the engine and answers in a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from decimal import Decimal
 
 from qtrader.market.tape import Tape
@@ -20,8 +21,10 @@ class _SymbolPrices:
     __slots__ = ("closes", "count", "decimal", "limit", "price", "rows")
 
     def __init__(self, tape: Tape, symbol: str) -> None:
-        # Views, because their items are Python numbers, which compare several times as fast as NumPy's.
-        self.rows = tape.matching_rows_of(symbol).data
+        # Views, because their items are Python numbers, which compare several times as fast as NumPy's. The
+        # rows of a symbol that is alone with one interval need not even be made.
+        is_alone = len(tape.symbols) == 1 == len(tape.intervals)
+        self.rows: Sequence[int] = range(len(tape)) if is_alone else tape.matching_rows_of(symbol).data
         self.closes = tape.close.data
         self.count = 0
         #: The first row that would move the cursor; below it a lookup is one comparison.

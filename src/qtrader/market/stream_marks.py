@@ -29,16 +29,20 @@ class StreamMarks:
         self._closes: dict[str, float] = {}
         #: Ratios of the splits that no bar has closed after yet.
         self._fresh_splits: dict[str, Fraction] = {}
+        #: Grows whenever a mark may have changed.
+        self.version = 0
 
     def add(self, bar: PriceBarEvent) -> None:
         """Take in a bar that has closed."""
         self._closes[bar.symbol] = bar.close
+        self.version += 1
         self._fresh_splits.pop(bar.symbol, None)
 
     def on_corporate_action(self, action: CorporateActionEvent) -> None:
         """Divide a symbol's mark by the multiplier of a split or stock dividend, until its next bar."""
         multiplier = unit_multiplier(action)
         if multiplier is not None:
+            self.version += 1
             earlier = self._fresh_splits.get(action.symbol)
             self._fresh_splits[action.symbol] = multiplier if earlier is None else multiplier * earlier
 

@@ -3,7 +3,8 @@
 Rows are sorted by (closed_at, symbol, interval), symbols by name and intervals from the finest to the
 coarsest. The tape is immutable: its arrays refuse writing. Prices are raw float64; `volume` is NaN where it
 is unknown. A row becomes a `PriceBarEvent` only where somebody asks for it. Tapes are made by
-`qtrader.market.tape_build.build_tape`, which checks every row.
+`qtrader.market.tape_build.build_tape`, which checks every row, or opened from a folder that holds one by
+`qtrader.market.tape_files.open_tape`, whose columns are then read when they are needed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from hashlib import blake2b
 from itertools import chain, repeat
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ Longs = NDArray[np.int64]
 
 #: Rows that become objects together in `Tape.bars`.
 BLOCK_ROWS: Final = 8_192
+#: Rows that are gone through together, between two releases of what was read.
+_PASS_ROWS: Final = 1_048_576
 
 
 class TapeColumns(NamedTuple):
@@ -43,7 +46,8 @@ class TapeColumns(NamedTuple):
     signal_factor: Floats
 
 
-def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+def sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that refuses writing."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -70,10 +74,13 @@ class Tape:
         columns: arrays of one length each, already in the tape's order and already checked.
     """
 
+    #: Whether the columns are read from disk when they are needed.
+    is_mapped: ClassVar[bool] = False
+
     def __init__(self, symbols: tuple[str, ...], intervals: tuple[str, ...], columns: TapeColumns) -> None:
         self.symbols = symbols
         self.intervals = intervals
-        self.columns = TapeColumns._make(_sealed(column) for column in columns)
+        self.columns = TapeColumns._make(sealed(column) for column in columns)
         self.opened_at_us = self.columns.opened_at_us
         self.closed_at_us = self.columns.closed_at_us
         self.symbol_index = self.columns.symbol_index
@@ -84,8 +91,6 @@ class Tape:
         self.close = self.columns.close
         self.volume = self.columns.volume
         self.signal_factor = self.columns.signal_factor
-        #: Row at which each instant (a distinct closed_at) begins; the last element is the number of rows.
-        self.instant_starts: Longs = _sealed(_instant_starts(self.closed_at_us))
         self._places = {symbol: place for place, symbol in enumerate(symbols)}
         self._rows: dict[str, Longs] = {}
         self._matching_rows: dict[str, Longs] = {}
@@ -98,6 +103,11 @@ class Tape:
         intervals = ", ".join(self.intervals)
         return f"<Tape {len(self):,} bars, {self.instant_count:,} instants, {shown} @ {intervals}>"
 
+    @cached_property
+    def instant_starts(self) -> Longs:
+        """The row at which each instant (a distinct closed_at) begins; the last is the number of rows."""
+        return sealed(_instant_starts(self.closed_at_us))
+
     @property
     def instant_count(self) -> int:
         """Number of distinct closing instants."""
@@ -106,23 +116,45 @@ class Tape:
     @cached_property
     def instants_us(self) -> Longs:
         """The distinct closing instants in order, int64[instant_count]."""
-        return _sealed(self.closed_at_us[self.instant_starts[:-1]])
+        return sealed(self.closed_at_us[self.instant_starts[:-1]])
 
     @cached_property
     def fingerprint(self) -> str:
         """BLAKE2b digest (32 hexadecimal digits) of names and columns, however the tape was built."""
+        return self.compute_fingerprint()
+
+    def compute_fingerprint(self) -> str:
+        """Digest names and columns as they are, by blocks."""
         digest = blake2b(digest_size=16)
         digest.update(json.dumps([self.symbols, self.intervals, len(self)], ensure_ascii=False).encode())
         for column in self.columns:
-            little_endian = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
-            digest.update(little_endian.data)
+            dtype = column.dtype.newbyteorder("<")
+            for first in range(0, len(self), _PASS_ROWS):
+                digest.update(np.ascontiguousarray(column[first : first + _PASS_ROWS], dtype=dtype).data)
+                self.release_pages()
         return digest.hexdigest()
+
+    def release_pages(self) -> None:
+        """Give back the memory of columns that can be read again: nothing, where they are in memory only.
+
+        Whoever goes through whole columns of a tape calls this now and then, every million rows for example.
+        """
 
     @cached_property
     def _rows_by_symbol(self) -> tuple[Longs, Longs]:
         order = np.argsort(self.symbol_index, kind="stable").astype(np.int64, copy=False)
         counts = np.bincount(self.symbol_index, minlength=len(self.symbols))
         return order, np.concatenate(([0], np.cumsum(counts)))
+
+    def row_blocks(self, rows: Longs) -> Iterator[Longs]:
+        """Give row numbers in blocks of a million, and in between the memory of what was read back."""
+        for first in range(0, len(rows), _PASS_ROWS):
+            yield rows[first : first + _PASS_ROWS]
+            self.release_pages()
+
+    def places_in(self, column: Longs, values: Longs, side: Literal["left", "right"] = "left") -> Longs:
+        """Bisect a sorted column of this tape, or of its row numbers, for many values."""
+        return column.searchsorted(values, side)
 
     def symbol_place(self, symbol: str) -> int:
         """Return the index of a symbol in `symbols`.
@@ -141,24 +173,27 @@ class Tape:
         """Return the row numbers of a symbol in order, all of its intervals, int64 and read-only."""
         rows = self._rows.get(symbol)
         if rows is None:
-            place = self.symbol_place(symbol)
-            if len(self.symbols) == 1:
-                rows = np.arange(len(self), dtype=np.int64)
-            else:
-                order, bounds = self._rows_by_symbol
-                rows = order[bounds[place] : bounds[place + 1]]
-            rows = self._rows[symbol] = _sealed(rows)
+            rows = self._rows[symbol] = sealed(self._find_rows(self.symbol_place(symbol)))
         return rows
+
+    def _find_rows(self, place: int) -> Longs:
+        if len(self.symbols) == 1:
+            return np.arange(len(self), dtype=np.int64)
+        order, bounds = self._rows_by_symbol
+        return order[bounds[place] : bounds[place + 1]]
 
     def matching_rows_of(self, symbol: str) -> Longs:
         """Return the rows of a symbol's finest interval: the bars that orders meet and prices come from."""
         rows = self._matching_rows.get(symbol)
         if rows is None:
-            rows = self.rows_of(symbol)
-            if len(self.intervals) > 1 and len(rows):
-                intervals = self.interval_index[rows]
-                rows = _sealed(rows[intervals == intervals.min()])
-            self._matching_rows[symbol] = rows
+            rows = self._matching_rows[symbol] = self._find_matching_rows(symbol)
+        return rows
+
+    def _find_matching_rows(self, symbol: str) -> Longs:
+        rows = self.rows_of(symbol)
+        if len(self.intervals) > 1 and len(rows):
+            intervals = self.interval_index[rows]
+            rows = sealed(rows[intervals == intervals.min()])
         return rows
 
     def intervals_of(self, symbol: str) -> tuple[str, ...]:
@@ -174,7 +209,7 @@ class Tape:
         if len(self.intervals) == 1 and interval == self.intervals[0]:
             return rows
         place = self.intervals.index(interval) if interval in self.intervals else -1
-        return _sealed(rows[self.interval_index[rows] == place])
+        return sealed(rows[self.interval_index[rows] == place])
 
     def symbol_at(self, row: int) -> str:
         """Return the symbol of a row."""

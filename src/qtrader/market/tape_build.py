@@ -80,19 +80,32 @@ def price_faults(columns: SymbolColumns) -> Iterator[tuple[str, Mask]]:
         yield "volume must be ≥ 0", columns.volume < 0.0
         yield "volume must be finite or unknown", np.isinf(columns.volume)
     if columns.signal_factor is not None:
-        factor = columns.signal_factor
-        yield "signal_factor must be finite and positive", ~(np.isfinite(factor) & (factor > 0.0))
+        yield from _factor_faults(columns.signal_factor)
 
 
 def bar_faults(columns: SymbolColumns) -> Iterator[tuple[str, Mask]]:
     """Yield each rule about bars with the rows that break it: those about prices, then those about time."""
     yield from price_faults(columns)
-    outside = (columns.opened_at_us < _FIRST_US) | (columns.closed_at_us > _LAST_US)
-    yield "opened_at and closed_at must lie in the years 1000 to 9999", outside
-    yield "opened_at must be before closed_at", columns.opened_at_us >= columns.closed_at_us
+    yield from _span_faults(columns)
     late = np.zeros(len(columns), dtype=np.bool_)
     late[1:] = columns.closed_at_us[1:] <= columns.closed_at_us[:-1]
     yield "closed_at must be later than that of the bar before", late
+
+
+def time_faults(columns: TapeColumns) -> Iterator[tuple[str, Mask]]:
+    """Yield the rules about rows of a tape whose prices and order are checked already."""
+    yield from _factor_faults(columns.signal_factor)
+    yield from _span_faults(columns)
+
+
+def _factor_faults(factor: Floats) -> Iterator[tuple[str, Mask]]:
+    yield "signal_factor must be finite and positive", ~(np.isfinite(factor) & (factor > 0.0))
+
+
+def _span_faults(columns: SymbolColumns | TapeColumns) -> Iterator[tuple[str, Mask]]:
+    outside = (columns.opened_at_us < _FIRST_US) | (columns.closed_at_us > _LAST_US)
+    yield "opened_at and closed_at must lie in the years 1000 to 9999", outside
+    yield "opened_at must be before closed_at", columns.opened_at_us >= columns.closed_at_us
 
 
 def build_tape(parts: Sequence[SymbolColumns]) -> Tape:
@@ -135,7 +148,7 @@ def _as_columns(part: SymbolColumns) -> SymbolColumns:
                 f"closed_at_us has {rows} rows"
             )
             raise DataError(msg)
-    columns["volume"] = _canonical_volume(columns["volume"])
+    columns["volume"] = canonical_volume(columns["volume"])
     return replace(part, **columns)
 
 
@@ -154,8 +167,8 @@ def _column(part: SymbolColumns, name: str, values: ArrayLike) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def _canonical_volume(volume: Floats) -> Floats:
-    # One bit pattern for "unknown" and one for zero, so that equal tapes have equal fingerprints.
+def canonical_volume(volume: Floats) -> Floats:
+    """Return volumes with one bit pattern for "unknown" and one for zero: equal tapes have equal digests."""
     odd = np.isnan(volume) | ((volume == 0.0) & np.signbit(volume))
     if not odd.any():
         return volume
@@ -165,9 +178,21 @@ def _canonical_volume(volume: Floats) -> Floats:
 def _refuse_first_fault(part: SymbolColumns) -> None:
     for rule, mask in bar_faults(part):
         if mask.any():
-            row = int(mask.argmax())
-            msg = f"{part.symbol} {part.interval}: row {row + 1}: {rule}; found {describe_row(part, row)}"
-            raise DataError(msg)
+            raise bar_fault(part, 0, rule, int(mask.argmax()))
+
+
+def bar_fault(part: SymbolColumns, rows_before: int, rule: str, row: int) -> DataError:
+    """Return the error about a row of a series, of which so many rows came before."""
+    number = rows_before + row + 1
+    return DataError(f"{part.symbol} {part.interval}: row {number}: {rule}; found {describe_row(part, row)}")
+
+
+def double_bar(symbol: str, interval: str, closed_at_us: int) -> DataError:
+    """Return the error about two bars of one symbol and interval that close at one instant."""
+    return DataError(
+        f"{symbol} {interval}: two bars close at {from_epoch_us(closed_at_us).isoformat()}; a symbol has one "
+        "bar per interval and instant"
+    )
 
 
 def describe_row(columns: SymbolColumns, row: int) -> str:
@@ -213,12 +238,7 @@ def _merged(parts: list[SymbolColumns], symbols: tuple[str, ...], intervals: tup
     )
     if same.any():
         row = int(same.argmax())
-        instant = from_epoch_us(int(closed_at_us[row])).isoformat()
-        msg = (
-            f"{symbols[symbol_index[row]]} {intervals[interval_index[row]]}: two bars close at {instant}; "
-            "a symbol has one bar per interval and instant"
-        )
-        raise DataError(msg)
+        raise double_bar(symbols[symbol_index[row]], intervals[interval_index[row]], int(closed_at_us[row]))
     return TapeColumns(
         closed_at_us=closed_at_us,
         symbol_index=symbol_index,

@@ -18,7 +18,8 @@ from typing import Final, Protocol
 
 from qtrader.errors import AccountingError
 from qtrader.events.events import LedgerEntryEvent, PositionState, Posting
-from qtrader.money import MONEY_CONTEXT, ZERO, quantize
+from qtrader.money import MONEY_CONTEXT, ZERO
+from qtrader.services.exposures import Exposures, Holding, Mark
 
 #: Cash, one balance per currency; negative when borrowed.
 CASH: Final = "assets:cash"
@@ -54,9 +55,6 @@ CHART_OF_ACCOUNTS: Final = (
 
 #: The accounts whose postings move lots.
 SECURITIES_ACCOUNTS: Final = frozenset({SECURITIES, SECURITIES_SHORT})
-
-#: A symbol's last raw close, adjusted for the splits that took effect since; None before its first bar.
-Mark = Callable[[str], Decimal | None]
 
 
 class AccountView(Protocol):
@@ -117,47 +115,6 @@ class AccountView(Protocol):
         ...
 
 
-class _Holding:
-    """One strategy's holding of one symbol; kept when flat, because its realised gain stays.
-
-    `value` is what it is worth at the mark `valued_at`, computed anew where mark or quantity have changed.
-    """
-
-    __slots__ = ("cost", "currency", "key", "quantity", "realized_pnl", "value", "valued_at")
-
-    def __init__(self, key: tuple[str, str], currency: str) -> None:
-        self.key = key
-        self.currency = currency
-        self.quantity = ZERO
-        self.cost = ZERO
-        self.realized_pnl = ZERO
-        self.value = ZERO
-        self.valued_at: Decimal | None = None
-
-
-def market_value(quantity: Decimal, mark: Decimal, ledger_scale: int) -> Decimal:
-    """Value a position: quantity times mark, rounded half-even to the ledger's scale."""
-    return quantize(MONEY_CONTEXT.multiply(quantity, mark), ledger_scale)
-
-
-def mark_of(mark: Mark, symbol: str) -> Decimal:
-    """Look up the mark of a symbol that is held.
-
-    Raises:
-        AccountingError: there is none, so that the position has no value.
-    """
-    price = mark(symbol)
-    if price is None:
-        raise _no_price(symbol)
-    return price
-
-
-def _no_price(symbol: str) -> AccountingError:
-    return AccountingError(
-        f"{symbol} is held but has no price yet; it can be valued once its first bar has closed"
-    )
-
-
 class AccountProjection:
     """The account, rebuilt from ledger entries: O(1) per posting; market values are computed when asked for.
 
@@ -165,27 +122,35 @@ class AccountProjection:
         mark: the last raw close of a symbol, adjusted for splits effective since.
         base_currency: the currency of the totals.
         ledger_scale: decimal places of amounts, as the portfolio's.
+        mark_version: a number that changes whenever some mark may have; without one the market values are
+            added up anew at every question.
     """
 
     __slots__ = (
         "_balances",
         "_base_currency",
         "_cash",
+        "_exposures",
         "_holdings",
-        "_ledger_scale",
         "_mark",
         "_open",
         "_totals",
     )
 
-    def __init__(self, mark: Mark, base_currency: str = "USD", ledger_scale: int = 8) -> None:
+    def __init__(
+        self,
+        mark: Mark,
+        base_currency: str = "USD",
+        ledger_scale: int = 8,
+        mark_version: Callable[[], int] | None = None,
+    ) -> None:
         self._mark = mark
         self._base_currency = base_currency
-        self._ledger_scale = ledger_scale
         self._cash: dict[str, Decimal] = {base_currency: ZERO}
         self._balances: dict[str, Decimal] = dict.fromkeys(CHART_OF_ACCOUNTS, ZERO)
-        self._holdings: dict[tuple[str, str], _Holding] = {}
-        self._open: dict[tuple[str, str], _Holding] = {}
+        self._holdings: dict[tuple[str, str], Holding] = {}
+        self._open: dict[tuple[str, str], Holding] = {}
+        self._exposures = Exposures(self._open, mark, ledger_scale, mark_version)
         self._totals: dict[str, Decimal] = {}
 
     def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:
@@ -215,17 +180,18 @@ class AccountProjection:
             self._open[holding.key] = holding
         else:
             self._open.pop(holding.key, None)
+        self._exposures.change(holding)
         symbol = holding.key[0]
         self._totals[symbol] = self._totals.get(symbol, ZERO) + moved
 
-    def _holding(self, entry: LedgerEntryEvent, symbol: str | None, currency: str) -> _Holding:
+    def _holding(self, entry: LedgerEntryEvent, symbol: str | None, currency: str) -> Holding:
         if symbol is None or entry.strategy_id is None:
             msg = f"ledger entry {entry.entry_id} concerns a position but names no symbol or no strategy"
             raise AccountingError(msg)
         key = (symbol, entry.strategy_id)
         holding = self._holdings.get(key)
         if holding is None:
-            holding = self._holdings[key] = _Holding(key, currency)
+            holding = self._holdings[key] = Holding(key, currency)
         return holding
 
     def cash(self, currency: str | None = None) -> Decimal:
@@ -237,7 +203,7 @@ class AccountProjection:
         """Cash, positions at market and dividends receivable, less what is owed."""
         balances = self._balances
         receivable = balances[DIVIDENDS_RECEIVABLE] + balances[DIVIDENDS_PAYABLE]
-        return self._cash[self._base_currency] + self._exposures()[0] + receivable
+        return self._cash[self._base_currency] + self._exposures.totals()[0] + receivable
 
     def quantity(self, strategy_id: str, symbol: str) -> Decimal:
         """Return the units that a strategy holds; negative for a short, zero when flat."""
@@ -268,7 +234,7 @@ class AccountProjection:
         for symbol, strategy in sorted(self._open):
             if strategy_id is None or strategy == strategy_id:
                 holding = self._open[symbol, strategy]
-                price = self._value(holding, self._mark(symbol))
+                price = self._exposures.value(holding, self._mark(symbol))
                 state = PositionState(
                     symbol=symbol,
                     strategy_id=strategy,
@@ -286,34 +252,12 @@ class AccountProjection:
     @property
     def gross_exposure(self) -> Decimal:
         """Sum of the positions' market values without sign."""
-        return self._exposures()[1]
+        return self._exposures.totals()[1]
 
     @property
     def net_exposure(self) -> Decimal:
         """Sum of the positions' market values with sign."""
-        return self._exposures()[0]
-
-    def _exposures(self) -> tuple[Decimal, Decimal]:
-        """Add up the market values of what is held, with sign and without."""
-        net = gross = ZERO
-        if not self._open:
-            return net, gross
-        mark = self._mark
-        for holding in self._open.values():
-            price = mark(holding.key[0])
-            if price is None or price is not holding.valued_at:
-                self._value(holding, price)
-            net += holding.value
-            gross += abs(holding.value)
-        return net, gross
-
-    def _value(self, holding: _Holding, price: Decimal | None) -> Decimal:
-        """Value a holding at a mark, and give the mark."""
-        if price is None:
-            raise _no_price(holding.key[0])
-        holding.valued_at = price
-        holding.value = market_value(holding.quantity, price, self._ledger_scale)
-        return price
+        return self._exposures.totals()[0]
 
     def balance(self, account: str) -> Decimal:
         """Return what has been posted to an account of the chart, in the ledger's signs."""

@@ -130,7 +130,10 @@ def test_without_report_nothing_is_written(project: Path, run: Run) -> None:
             "has no 'Yours'; its classes are MyStrategy",
         ),
         ([CONFIG, "--set", "strategies.0.strategy=yours:Yours"], "there is no module 'yours'"),
-        ([CONFIG, "--set", "strategies.0.strategy=SMADualCross"], "did you mean 'SMADualCrossStrategy'?"),
+        (
+            [CONFIG, "--set", "strategies.0.strategy=SMADualCross"],
+            "did you mean 'SMADualCrossStrategy' or 'SMADualCrossColumns'?",
+        ),
         ([CONFIG, "--set", "data.0.symbols=[AAPL, GOOG]"], "symbol 'GOOG'"),
         ([CONFIG, "--set", "start=2006-01-01"], "the range is empty"),
         ([CONFIG, "--set", "start=2000-03-06"], "has only"),
@@ -212,3 +215,17 @@ def test_what_cannot_be_written_leaves_nothing(project: Path, run: Run) -> None:
     assert outcome.code == 2
     assert "could not be written" in outcome.err
     assert (project / "taken").read_text(encoding="utf-8") == "a file"
+
+
+def test_the_log_may_be_kept_on_disk_while_the_run_goes_on(project: Path, run: Run) -> None:
+    in_memory = run("backtest", CONFIG, *FAST, "--output", "one")
+    on_disk = run("backtest", CONFIG, *FAST, "--output", "two", "--event-log", "disk")
+    assert on_disk.code == 0, on_disk.err
+    one, two = (Path(each.last_line).parent for each in (in_memory, on_disk))
+    assert one.name == two.name
+    for name in ("events.jsonl", "trades.parquet", "metrics.json", "equity.csv"):
+        assert (project / one / name).read_bytes() == (project / two / name).read_bytes()
+    assert [path.name for path in (project / "two").iterdir()] == [two.name]
+    outcome = run("backtest", CONFIG, "--event-log", "tape")
+    assert outcome.code == 2
+    assert "reporting.event_log: found 'tape'; allowed are 'auto', 'memory' or 'disk'" in outcome.err

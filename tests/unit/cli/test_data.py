@@ -1,4 +1,4 @@
-"""`qtrader data check`: rows, symbols, period and problems."""
+"""`qtrader data`: rows, symbols, period and problems of a source; data kept for faster starts."""
 
 from __future__ import annotations
 
@@ -131,3 +131,28 @@ def test_options_say_where_times_are_meant(folder: Path, run: Run) -> None:
     (folder / "minutes.csv").write_text(HEADING + rows, encoding="utf-8")
     outcome = run("data", "check", "minutes.csv", "--timezone", "America/New_York", "--set", "bar_label=open")
     assert outcome.code == 0, outcome.err
+
+
+def test_a_run_over_prepared_data_is_the_same_run(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.csv").write_text(HEADING + GOOD, encoding="utf-8")
+    (tmp_path / "run.yaml").write_text(
+        "data: [{source: mine}]\n"
+        "strategies: [{strategy: BuyAndHoldStrategy}]\n"
+        "data_sources: {sources: {mine: {path: good.csv, preset: yahoo, symbol: X, calendar: XNYS}}}\n",
+        encoding="utf-8",
+    )
+    before = run("backtest", "run.yaml", "--quiet")
+    assert before.code == 0, before.err
+    prepared = run("data", "prepare", "run.yaml")
+    assert prepared.code == 0, prepared.err
+    assert Path(prepared.last_line).parent.resolve() == (tmp_path / "qtrader-prepared").resolve()
+    monkeypatch.setattr(DataService, "load", None)
+    after = run("backtest", "run.yaml", "--quiet", "--output", "again")
+    assert after.code == 0, after.err
+    for name in ("metrics.json", "config.yaml"):
+        first, second = (tmp_path / Path(each.last_line).with_name(name) for each in (before, after))
+        assert first.read_bytes() == second.read_bytes()
+    assert Path(before.last_line).parent.name == Path(after.last_line).parent.name

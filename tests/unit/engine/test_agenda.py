@@ -10,7 +10,7 @@ import pytest
 from tests.engine_inputs import closes, daily, flat, hourly, inputs_of, session, split
 
 from qtrader.clock import from_epoch_us
-from qtrader.engine.agenda import NEVER_US, Agenda, first_row_for, valuations
+from qtrader.engine.agenda import NEVER_US, Agenda, PriceReaches, valuations
 from qtrader.market.calendars import get_calendar
 from qtrader.market.tape_build import build_tape
 
@@ -94,16 +94,16 @@ def test_rows_of_instants() -> None:
     ],
 )
 def test_the_first_row_that_could_fill_an_order(order: Resting, row: int) -> None:
-    assert first_row_for(HOURS, order, 0) == row
+    assert PriceReaches(HOURS).first_row_for(order, 0) == row
 
 
 def test_rows_before_the_present_one_are_not_looked_at() -> None:
-    assert first_row_for(HOURS, Resting(), 9) == 9
+    assert PriceReaches(HOURS).first_row_for(Resting(), 9) == 9
 
 
-def test_a_far_row_is_found_beyond_the_first_chunks() -> None:
+def test_a_far_row_is_found() -> None:
     tape = build_tape([hourly([*[flat(100)] * 300, flat(120), flat(100)])])
-    assert first_row_for(tape, Resting(reach_down=-inf, reach_up=110.0), 0) == 300
+    assert PriceReaches(tape).first_row_for(Resting(reach_down=-inf, reach_up=110.0), 0) == 300
 
 
 def test_orders_are_looked_for_on_the_finest_bars_and_the_whole_instant_is_busy() -> None:
@@ -115,6 +115,13 @@ def test_orders_are_looked_for_on_the_finest_bars_and_the_whole_instant_is_busy(
     last_hour = Resting(live_from_us=int(tape.opened_at_us[7]))
     assert tape.symbol_at(6) == "A"
     assert agenda.row_of_orders([last_hour], 0) == 6
+
+
+def test_an_instant_begins_with_its_first_symbol() -> None:
+    tape = build_tape([daily([flat(10)] * 3, symbol) for symbol in ("A", "B")])
+    agenda = Agenda(tape, [], [])
+    assert [agenda.instant_start(row) for row in range(6)] == [0, 0, 2, 2, 4, 4]
+    assert [Agenda(HOURS, [], []).instant_start(row) for row in (0, 5)] == [0, 5]
 
 
 def test_a_restated_order_is_looked_for_again() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from tests.engine_inputs import BUY, SELL, Script, closes, daily, engine_of, inputs_of, log, session
 
 from qtrader.engine.backtest_engine import BacktestEngine
-from qtrader.engine.config import default_run_config
-from qtrader.errors import ConfigError, DataError, QTraderError
+from qtrader.engine.config import apply_overrides, default_run_config
+from qtrader.errors import AccountingError, ConfigError, DataError, QTraderError
 from qtrader.events.event_store import InMemoryEventStore
+from qtrader.events.event_store_file import FileEventStore
+from qtrader.events.events import LedgerEntryEvent
+from qtrader.market.tape_files import open_tape, write_tape
 from qtrader.services.strategy.protocol import StrategySpec
 
 INPUTS = inputs_of(daily(closes(100, 101, 102, 103)))
@@ -87,17 +93,35 @@ def test_what_cannot_be_run_is_refused_when_the_engine_is_built() -> None:
         engine_of(INPUTS, SPEC, benchmark="SPY")
 
 
-def test_the_books_are_checked_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked: list[int] = []
+def test_the_books_are_checked_at_the_end_against_what_was_logged() -> None:
     engine = engine_of(INPUTS, SPEC)
-    portfolio = type(engine.house.portfolio)
-    check = portfolio.check
+    assert engine.process_bar() is not None
+    engine.bus.unsubscribe(LedgerEntryEvent, engine._logged.post)
+    with pytest.raises(AccountingError, match="books against the log's entries"):
+        engine.run()
 
-    def counted(self: object, entries: object = None) -> None:
-        found = list(entries)  # type: ignore[call-overload]
-        checked.append(len(found))
-        check(self, found)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(portfolio, "check", counted)
-    engine.run()
-    assert checked == [3]  # the deposit and two fills
+def test_the_log_is_in_memory_unless_the_configuration_or_the_bars_say_otherwise(tmp_path: Path) -> None:
+    assert isinstance(engine_of(INPUTS, SPEC).bus.store, InMemoryEventStore)
+    runs = tmp_path / "runs"
+    on_disk = engine_of(INPUTS, SPEC, event_log="disk", directory=str(runs)).bus.store
+    assert isinstance(on_disk, FileEventStore)
+    assert on_disk.path.parent == runs
+    assert on_disk.path.name.startswith(".backtest-test.")
+    write_tape(INPUTS.data.tape, tmp_path / "tape")
+    mapped = replace(INPUTS, data=replace(INPUTS.data, tape=open_tape(tmp_path / "tape")))
+    assert isinstance(engine_of(mapped, SPEC, directory=str(runs)).bus.store, FileEventStore)
+    assert isinstance(engine_of(mapped, SPEC, event_log="memory").bus.store, InMemoryEventStore)
+    elsewhere = BacktestEngine(
+        apply_overrides(default_run_config(), {"event_log": "disk"}),
+        INPUTS,
+        [SPEC],
+        log_directory=tmp_path / "elsewhere",
+    )
+    assert isinstance(elsewhere.bus.store, FileEventStore)
+    assert elsewhere.bus.store.path.parent == tmp_path / "elsewhere"
+
+
+def test_where_the_log_is_kept_decides_nothing() -> None:
+    ids = {engine_of(INPUTS, SPEC, run_id=None, event_log=place).run_id for place in ("auto", "memory")}
+    assert len(ids) == 1

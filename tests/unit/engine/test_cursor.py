@@ -34,6 +34,18 @@ def test_a_loop_may_leave_early_and_go_on() -> None:
     assert first + head.take_all(30) == BARS
 
 
+def test_rows_may_be_left_out() -> None:
+    head = BarCursor(TAPE, "r")
+    assert head.take_all(2) == BARS[:2]
+    head.seek(10)
+    assert head.row == 10
+    assert head.take_only([11, 13], 15) == [BARS[11], BARS[13]]
+    assert head.take_exactly(18) == BARS[15:18]
+    assert head.take_all(20) == BARS[18:20]
+    assert head.take_only([], 25) == []
+    assert head.take_all(30) == BARS[25:]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 9), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=12))
 def test_blocks_and_interruptions_do_not_show(block: int, steps: list[tuple[int, int]]) -> None:

@@ -213,7 +213,7 @@ def test_metrics_are_those_of_the_catalogue(results: Results) -> None:
 def test_a_benchmark_stands_beside_equity_scaled_to_the_capital() -> None:
     run = tiny_run()
     assert run.tape is not None
-    series = BenchmarkSeries.from_tape(run.tape, "AAPL")
+    series = BenchmarkSeries.from_tape_at(run.tape, "AAPL", run.tape.instants_us.tolist())
     found = Results(tiny_run(benchmark=series))
     assert found.equity_curve["benchmark"].to_list()[0] == 100_000.0
     assert found.equity_curve["benchmark"].to_list()[-1] == pytest.approx(109_000.0)

@@ -31,11 +31,12 @@ from qtrader.events.events import (
     OrderEvent,
     OrderUpdateEvent,
     PriceBarEvent,
+    RiskCheck,
     RiskDecisionEvent,
     SignalEvent,
     ValuationTriggerEvent,
 )
-from qtrader.events.vocabulary import ActionType, OrderStatus, OrderType, Verdict
+from qtrader.events.vocabulary import ActionType, CheckVerdict, OrderStatus, OrderType, Verdict
 
 each_class = pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.__name__)
 
@@ -271,3 +272,15 @@ def test_a_bar_of_the_last_microsecond_and_of_unknown_volume_is_surely_valid() -
     bar = replaced(example(PriceBarEvent), closed_at_us=last_us, volume=math.nan, low=5e-324)
     assert accepts(registry.validator("data/bar.v1"), bar)
     assert compiled(PriceBarEvent)(bar) is True
+
+
+def test_a_record_that_recurs_vouches_for_itself_alone() -> None:
+    # Found valid once it is remembered, as are others, more than are kept at a time.
+    decision, is_surely_valid = example(RiskDecisionEvent), compiled(RiskDecisionEvent)
+    good, bad = (RiskCheck(name, CheckVerdict.NOT_APPLICABLE, detail="no limit") for name in ("cash", ""))
+    for number in range(600):
+        other = RiskCheck(f"check_{number}", CheckVerdict.NOT_APPLICABLE, detail="no limit")
+        assert is_surely_valid(replaced(decision, checks=(good, other, good))) is True
+    for checks in ((bad,), (good, bad), (bad, good), (good, "cash"), (good, None)):
+        assert is_surely_valid(replaced(decision, checks=checks)) is False
+    assert is_surely_valid(replaced(decision, sizing=good)) is False

@@ -1,7 +1,14 @@
-"""The log against the plainest thing it could be: a list into which every row and every decision is put."""
+"""The log against the plainest thing it could be: a list into which every row and every decision is put.
+
+Every test of the port runs over every store; the one on disk with blocks of one, three and thousands of
+events.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +20,43 @@ from qtrader.errors import QTraderError
 from qtrader.events.base import ValidatedEvent
 from qtrader.events.event_bus import EventBus
 from qtrader.events.event_store import InMemoryEventStore
+from qtrader.events.event_store_file import FileEventStore
+from qtrader.events.events import FillEvent, LedgerEntryEvent, SignalEvent
 
 TAPE = tape_of({"AAPL": [100.0, 101.0, 102.0, 103.0, 104.0, 105.0]})
 
 
-def fill(decisions_after: list[int]) -> tuple[InMemoryEventStore, list[ValidatedEvent]]:
+_FOLDER = tempfile.TemporaryDirectory()
+
+
+class BlocksOfThree(FileEventStore):
+    _held_at_most = 3
+
+
+class BlocksOfOne(FileEventStore):
+    _held_at_most = 1
+
+
+def _on_disk(kind: type[FileEventStore]) -> Callable[[], FileEventStore]:
+    return lambda: kind.partial(Path(_FOLDER.name))
+
+
+STORES: dict[str, Callable[[], InMemoryEventStore | FileEventStore]] = {
+    "in memory": InMemoryEventStore,
+    "on disk": _on_disk(FileEventStore),
+    "on disk, blocks of three": _on_disk(BlocksOfThree),
+    "on disk, blocks of one": _on_disk(BlocksOfOne),
+}
+every_store = pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+Make = Callable[[], InMemoryEventStore | FileEventStore]
+
+
+def fill(
+    make: Make, decisions_after: list[int]
+) -> tuple[InMemoryEventStore | FileEventStore, list[ValidatedEvent]]:
     """Log `decisions_after[k]` signals while k rows are known; give the store and the naive list."""
-    store, naive = InMemoryEventStore(), []
+    store = make()
+    naive: list[ValidatedEvent] = []
     store.attach_tape(TAPE, RUN_ID)
     rows = list(TAPE.bars(run_id=RUN_ID))
     for known, count in enumerate(decisions_after):
@@ -33,8 +70,9 @@ def fill(decisions_after: list[int]) -> tuple[InMemoryEventStore, list[Validated
     return store, naive
 
 
-def test_sequences_count_the_rows_of_the_tape() -> None:
-    store, _ = fill([1, 0, 2, 0, 0, 1])
+@every_store
+def test_sequences_count_the_rows_of_the_tape(make: Make) -> None:
+    store, _ = fill(make, [1, 0, 2, 0, 0, 1])
     # signal, row 0, row 1, signal, signal, row 2, row 3, row 4, signal
     assert [sequence for sequence, _ in store.decisions()] == [0, 3, 4, 8]
     assert [sequence for sequence, _ in store.history()] == list(range(9))
@@ -52,13 +90,14 @@ def test_sequences_count_the_rows_of_the_tape() -> None:
     assert len(store) == 9
 
 
+@every_store
 @given(
     st.lists(st.integers(0, 3), min_size=1, max_size=7), st.integers(-2, 25), st.none() | st.integers(-2, 25)
 )
 def test_any_part_of_the_history_is_that_part_of_the_naive_list(
-    decisions_after: list[int], start: int, stop: int | None
+    make: Make, decisions_after: list[int], start: int, stop: int | None
 ) -> None:
-    store, naive = fill(decisions_after)
+    store, naive = fill(make, decisions_after)
     assert len(store) == len(naive)
     expected = (
         [] if start < 0 else list(enumerate(naive))[start : max(0, len(naive) if stop is None else stop)]
@@ -66,62 +105,72 @@ def test_any_part_of_the_history_is_that_part_of_the_naive_list(
     assert list(store.history(start, stop)) == expected
 
 
+@every_store
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=7))
-def test_time_never_goes_back_along_the_history(decisions_after: list[int]) -> None:
-    store, _ = fill(decisions_after)
+def test_time_never_goes_back_along_the_history(make: Make, decisions_after: list[int]) -> None:
+    store, _ = fill(make, decisions_after)
     instants = [event.occurred_at for _, event in store.history()]
     # A signal logged before the first row has no bar to follow.
     assert instants == sorted(instants)
 
 
+@every_store
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=7))
-def test_decisions_are_the_history_without_the_rows(decisions_after: list[int]) -> None:
-    store, naive = fill(decisions_after)
+def test_decisions_are_the_history_without_the_rows(make: Make, decisions_after: list[int]) -> None:
+    store, naive = fill(make, decisions_after)
     expected = [(place, event) for place, event in enumerate(naive) if event.event_type != "bar"]
     assert list(store.decisions()) == expected
-    assert list(store.decision_events) == [event for _, event in expected]
+    assert list(store.decisions(SignalEvent)) == expected
+    assert list(store.decisions(FillEvent, LedgerEntryEvent)) == []
+    assert store.decision_count == len(expected)
 
 
-def test_rows_in_the_history_belong_to_the_run() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_rows_in_the_history_belong_to_the_run(make: Make) -> None:
+    store = make()
     store.attach_tape(TAPE, "another-run")
     store.rows = 2
     assert [event.run_id for _, event in store.history()] == ["another-run"] * 2
 
 
-def test_an_event_of_an_earlier_instant_is_refused_and_not_kept() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_an_event_of_an_earlier_instant_is_refused_and_not_kept(make: Make) -> None:
+    store = make()
     store.append(signal(day=2))
     with pytest.raises(QTraderError, match="time never goes back along the log"):
         store.append(signal(day=1))
     assert len(store) == 1
 
 
-def test_a_tape_cannot_come_after_the_first_event_or_after_another() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_a_tape_cannot_come_after_the_first_event_or_after_another(make: Make) -> None:
+    store = make()
     store.append(signal())
     with pytest.raises(QTraderError, match=r"must be attached to an empty log; this one holds 1 events"):
         store.attach_tape(TAPE, RUN_ID)
-    other = InMemoryEventStore()
+    other = make()
     other.attach_tape(TAPE, RUN_ID)
     with pytest.raises(QTraderError, match="must be attached to an empty log"):
         other.attach_tape(TAPE, RUN_ID)
 
 
-def test_rows_without_a_tape_cannot_be_written_out() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_rows_without_a_tape_cannot_be_written_out(make: Make) -> None:
+    store = make()
     store.rows = 2
     with pytest.raises(QTraderError, match="no tape is attached"):
         list(store.history())
 
 
-def test_an_empty_log_has_no_history() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_an_empty_log_has_no_history(make: Make) -> None:
+    store = make()
     assert (len(store), list(store.history()), list(store.decisions())) == (0, [], [])
 
 
-def test_a_bus_logs_where_its_store_stands() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_a_bus_logs_where_its_store_stands(make: Make) -> None:
+    store = make()
     store.attach_tape(TAPE, RUN_ID)
     bus = EventBus(store, run_id=RUN_ID, is_automatic=False)
     store.rows = 3
@@ -131,7 +180,8 @@ def test_a_bus_logs_where_its_store_stands() -> None:
     assert shown == ["bar", "bar", "bar", "signal"]
 
 
-def test_bars_published_one_by_one_are_kept_like_any_event() -> None:
-    store = InMemoryEventStore()
+@every_store
+def test_bars_published_one_by_one_are_kept_like_any_event(make: Make) -> None:
+    store = make()
     assert [store.append(bar(day)) for day in (1, 2, 3)] == [0, 1, 2]
     assert [event for _, event in store.history()] == [bar(1), bar(2), bar(3)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.factories import at_us, split, tape_of
@@ -33,6 +35,7 @@ def test_a_stream_gives_the_marks_of_a_tape(
     )
     of_tape, of_stream = Marks(tape), StreamMarks()
     bars = list(tape.bars(0, len(tape)))
+    seen: dict[int, Any] = {}
     with money_context():
         for day in _DAYS:
             for symbol in _SYMBOLS:
@@ -48,3 +51,9 @@ def test_a_stream_gives_the_marks_of_a_tape(
             for symbol in _SYMBOLS:
                 assert of_stream.mark(symbol) == of_tape.mark(symbol)
                 assert str(of_stream.mark(symbol)) == str(of_tape.mark(symbol))
+            # Whoever keeps values while the version stands must not miss a mark that has moved.
+            for marks in (of_tape, of_stream):
+                found = {symbol: marks.mark(symbol) for symbol in _SYMBOLS}
+                before, version = seen.get(id(marks), (found, -1))
+                assert marks.version > version or found == before
+                seen[id(marks)] = (found, marks.version)

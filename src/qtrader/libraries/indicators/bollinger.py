@@ -137,6 +137,11 @@ class BollingerBands(PriceIndicator[BollingerValue]):
         self._until_anchor = self._interval
         self.is_ready = True
 
+    @property
+    def column_anchor(self) -> int:
+        """From any multiple of this many values on, `on_columns` gives the same bands as from the first."""
+        return self._interval
+
     def on_columns(self, values: ArrayLike) -> BollingerColumns:
         """Return the columns that a fresh indicator with these parameters would give."""
         return bollinger_bands(values, self.period, self.deviations)
@@ -154,7 +159,7 @@ def bollinger_bands(values: ArrayLike, period: int = 20, deviations: float = 2.0
     rows = len(column)
     if rows < period:
         return BollingerColumns(*(np.full(rows, np.nan) for _ in range(3)))
-    means = moving_sums(column, period) / float(period)
+    means = moving_sums(column, period, float(period))
     squares = _squares(column, means, period)
     squares[~(squares > 0.0) | _all_equal(column, period)] = 0.0
     distances = np.sqrt(squares / float(period)) * deviations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import repeat
 from math import nan
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qtrader.libraries.indicators.base import PriceIndicator
 from qtrader.libraries.indicators.inputs import checked_column, checked_period
-from qtrader.libraries.indicators.windows import after_warmup, anchor_interval, moving_sums
+from qtrader.libraries.indicators.windows import anchor_interval, moving_sums
 
 
 class SMA(PriceIndicator[float]):
@@ -33,7 +34,7 @@ class SMA(PriceIndicator[float]):
         """Forget every price seen."""
         self.value = nan
         self.is_ready = False
-        self._window: deque[float] = deque([0.0] * self.period, maxlen=self.period)
+        self._window: deque[float] = deque(repeat(0.0, self.period), maxlen=self.period)
         self._window_sum = 0.0
         self._until_anchor = self.period
         # Dividing by NaN keeps the value NaN until the first anchor, without a test on every bar.
@@ -57,6 +58,11 @@ class SMA(PriceIndicator[float]):
         self.value = mean = window_sum / self._divisor
         return mean
 
+    @property
+    def column_anchor(self) -> int:
+        """From any multiple of this many values on, `on_columns` gives the same means as from the first."""
+        return self._interval
+
     def on_columns(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the column that a fresh indicator with these parameters would give."""
         return sma(values, self.period)
@@ -70,6 +76,8 @@ def sma(values: ArrayLike, period: int) -> NDArray[np.float64]:
     """
     period = checked_period("sma", "period", period, 1)
     column = checked_column("sma", "values", values)
-    if len(column) < period:
-        return np.full(len(column), np.nan)
-    return after_warmup(moving_sums(column, period) / float(period), len(column))
+    means = np.empty(len(column))
+    means[: period - 1] = np.nan
+    if len(column) >= period:
+        moving_sums(column, period, float(period), out=means[period - 1 :])
+    return means

@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: Values worked on at a time: their steps and sums are 512 KiB.
+_BLOCK_VALUES = 32_768
+
 
 def anchor_interval(period: int) -> int:
     """Return after how many values a moving sum is added up afresh: at most half an addition a value."""
@@ -58,12 +61,40 @@ def running_sums(anchors: Floats, steps: Floats, interval: int) -> Floats:
     return sums
 
 
-def moving_sums(values: Floats, period: int) -> Floats:
-    """Return the sum of each full window, from the first; `values` holds at least one."""
-    steps = np.zeros((len(values) - period + 1, 2))
-    np.negative(values[:-period], out=steps[1:, 0])
-    steps[1:, 1] = values[period:]
-    return running_sums(row_sums(anchored_windows(values, period)), steps, anchor_interval(period))
+def moving_sums(values: Floats, period: int, divisor: float = 1.0, out: Floats | None = None) -> Floats:
+    """Return the sum of each full window divided by a number; `values` holds at least one window.
+
+    The work is done some anchors at a time, so that what lies between values and sums stays in the
+    processor's cache.
+    """
+    interval = anchor_interval(period)
+    results = np.empty(len(values) - period + 1) if out is None else out
+    block = max(_BLOCK_VALUES // interval, 1) * interval
+    table = np.empty((min(block, len(results) + interval - 1) // interval, interval, 2))
+    for start in range(0, len(results), block):
+        count = min(block, len(results) - start)
+        sums = _block_sums(values[max(start - 1, 0) : start + count + period - 1], period, count, table)
+        np.divide(sums, divisor, out=results[start : start + count])
+    return results
+
+
+def _block_sums(values: Floats, period: int, count: int, table: NDArray[np.float64]) -> Floats:
+    """Return the sums of `count` windows from an anchor on; a value before the first window may be there."""
+    interval = table.shape[1]
+    anchors = -(-count // interval)
+    windows = sliding_window_view(values[len(values) - count - period + 1 :], period)[::interval]
+    steps = table.reshape(-1, 2)
+    # The oldest value leaves before the newest comes; at an anchor both give way to its sum.
+    first = count + period - len(values)
+    np.negative(values[: count - first], out=steps[first:count, 0])
+    steps[first:count, 1] = values[len(values) - count + first :]
+    steps[count : anchors * interval] = 0.0
+    table[:anchors, 0, 0] = 0.0
+    table[:anchors, 0, 1] = row_sums(windows)
+    flat = table[:anchors].reshape(anchors, -1)
+    np.cumsum(flat, axis=1, out=flat)
+    sums: Floats = steps[:count, 1]
+    return sums
 
 
 def after_warmup(results: Floats, length: int) -> Floats:

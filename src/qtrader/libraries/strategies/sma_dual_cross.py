@@ -1,25 +1,26 @@
-"""The moving-average crossover: long while the fast average is above the slow one."""
+"""The moving-average crossover: long while the fast average is above the slow one; in two forms."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from qtrader.errors import ConfigError
 from qtrader.events.vocabulary import SignalIntention
 from qtrader.libraries.indicators import SMA
+from qtrader.services.strategy.conditions import crosses, crosses_above, crosses_below, side_of
 from qtrader.services.strategy.protocol import Strategy
+from qtrader.services.strategy.signals import Signals
+from qtrader.services.strategy.vector import VectorStrategy
 
 if TYPE_CHECKING:
     from qtrader.events.events import PriceBarEvent
     from qtrader.services.strategy.context import Context
+    from qtrader.services.strategy.panel import Panel
 
 
-class SMADualCrossStrategy(Strategy):
-    """Open long when the fast average crosses above the slow one, close when it crosses below.
-
-    With `allow_short` it opens a short instead of only closing, and so is always in the market after the
-    first cross. The averages are those of the signal series, so a split is no cross.
-    """
+class _SMADualCross(Strategy):
+    """What both forms share: parameters, their check, and the reason given."""
 
     fast: int = 10
     slow: int = 50
@@ -29,8 +30,21 @@ class SMADualCrossStrategy(Strategy):
         """Refuse windows of which the fast one is not the shorter."""
         if not 0 < self.fast < self.slow:
             found = f"fast is {self.fast} and slow is {self.slow}"
-            msg = f"SMADualCrossStrategy: {found}; allowed is 0 < fast < slow"
+            msg = f"{type(self).__name__}: {found}; allowed is 0 < fast < slow"
             raise ConfigError(msg)
+
+    def reason(self, fast: float, slow: float) -> str:
+        """Say that the averages have crossed."""
+        where = "above" if fast > slow else "below"
+        return f"SMA({self.fast}) {fast:.6g} crossed {where} SMA({self.slow}) {slow:.6g}"
+
+
+class SMADualCrossStrategy(_SMADualCross):
+    """Open long when the fast average crosses above the slow one, close when it crosses below.
+
+    With `allow_short` it opens a short instead of only closing, and so is always in the market after the
+    first cross. The averages are those of the signal series, so a split is no cross.
+    """
 
     def on_start(self, context: Context) -> None:
         """Prepare a pair of averages per symbol."""
@@ -60,15 +74,37 @@ class SMADualCrossStrategy(Strategy):
                 self._crossed(bar.symbol, context, fast, slow)
 
     def _crossed(self, symbol: str, context: Context, fast: float, slow: float) -> None:
+        reason = self.reason(fast, slow)
         if fast > slow:
-            reason = f"SMA({self.fast}) {fast:.6g} crossed above SMA({self.slow}) {slow:.6g}"
             context.emit_signal(symbol, SignalIntention.OPEN_LONG, reason=reason)
-            return
-        reason = f"SMA({self.fast}) {fast:.6g} crossed below SMA({self.slow}) {slow:.6g}"
-        if self.allow_short:
+        elif self.allow_short:
             context.emit_signal(symbol, SignalIntention.OPEN_SHORT, reason=reason)
         elif context.position(symbol).is_long:
             context.emit_signal(symbol, SignalIntention.CLOSE_LONG, reason=reason)
+
+
+class SMADualCrossColumns(_SMADualCross, VectorStrategy):
+    """The same on columns: the same signals with the same words, bar for bar."""
+
+    #: Averages and crosses are carried on from one piece to the next.
+    lookback = 1
+
+    def signals(self, panel: Panel) -> Signals:
+        """Enter and leave where the averages cross."""
+        fast, slow = panel.indicator(_average(self.fast)), panel.indicator(_average(self.slow))
+
+        def reason(time: int, symbol: int) -> str:
+            return self.reason(float(fast[time, symbol]), float(slow[time, symbol]))
+
+        if self.allow_short:
+            return Signals(entry=crosses(fast, slow), side=side_of(fast, slow), reason=reason)
+        return Signals(entry=crosses_above(fast, slow), exit=crosses_below(fast, slow), reason=reason)
+
+
+@lru_cache(maxsize=4_096)
+def _average(period: int) -> SMA:
+    # Only its columns are asked for, which do not change it, so that the sets of a sweep can share it.
+    return SMA(period)
 
 
 class _State:

@@ -54,25 +54,55 @@ def signal_factor(
         actions: (effective instant, action) of the symbol, in the order in which they apply.
         mode: what the series contains.
     """
-    rows = len(opened_at_us)
-    factor = np.ones(rows)
-    if mode is SignalPrices.RAW:
+    return SignalFactor(actions, mode).over(opened_at_us, close)
+
+
+class SignalFactor:
+    """Compute F for the bars of one symbol and interval, block after block.
+
+    Args:
+        actions: (effective instant, action) of the symbol, in the order in which they apply.
+        mode: what the series contains.
+    """
+
+    def __init__(self, actions: Iterable[EffectiveAction], mode: SignalPrices = SignalPrices.SPLIT) -> None:
+        self._mode = mode
+        self._waiting = (
+            []
+            if mode is SignalPrices.RAW
+            else [(instant_us, list(group)) for instant_us, group in groupby(actions, key=itemgetter(0))]
+        )
+        self._waiting.reverse()
+        self._product, self._yielded = Fraction(1), 1.0
+        #: F of the last bar so far.
+        self.value = 1.0
+
+    @property
+    def next_us(self) -> int | None:
+        """The open from which on the next action changes F, or None where none is left."""
+        return self._waiting[-1][0] if self._waiting else None
+
+    def over(self, opened_at_us: Longs, close: Floats) -> Floats:
+        """Return F for the next bars, float64."""
+        rows = len(opened_at_us)
+        factor = np.full(rows, self.value)
+        while self._waiting:
+            instant_us, together = self._waiting[-1]
+            row = int(np.searchsorted(opened_at_us, instant_us, side="left"))
+            if row == rows:
+                break
+            self._waiting.pop()
+            paid = Decimal(0)
+            with localcontext(prec=50):
+                for _instant, action in together:
+                    self._product *= unit_multiplier(action) or 1
+                    paid += (action.amount or 0) if _is_cash(action) else 0
+            if self._mode is SignalPrices.TOTAL_RETURN and paid:
+                # All of a date's dividends are paid on the shares held at its open, so they add up.
+                self._yielded *= 1.0 + float(paid) / float(close[row])
+            self.value = float(self._product) * self._yielded
+            factor[row:] = self.value
         return factor
-    product, yielded = Fraction(1), 1.0
-    for instant_us, together in groupby(actions, key=itemgetter(0)):
-        row = int(np.searchsorted(opened_at_us, instant_us, side="left"))
-        if row == rows:
-            break
-        paid = Decimal(0)
-        with localcontext(prec=50):
-            for _instant, action in together:
-                product *= unit_multiplier(action) or 1
-                paid += (action.amount or 0) if _is_cash(action) else 0
-        if mode is SignalPrices.TOTAL_RETURN and paid:
-            # All of a date's dividends are paid on the shares held at its open, so they add up.
-            yielded *= 1.0 + float(paid) / float(close[row])
-        factor[row:] = float(product) * yielded
-    return factor
 
 
 def _is_cash(action: CorporateActionEvent) -> bool:

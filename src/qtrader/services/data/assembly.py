@@ -19,7 +19,6 @@ from qtrader.events.events import CorporateActionEvent
 from qtrader.market.calendars import UTC_DAY_CALENDAR, get_calendar
 from qtrader.market.corporate_actions import actions_from_rows, application_order, effective_at_us
 from qtrader.market.instruments import Instrument, Instruments
-from qtrader.market.session_calendar import SessionCalendar
 from qtrader.market.sessions import date_of
 from qtrader.market.tape import Tape
 from qtrader.market.tape_build import SymbolColumns, build_tape
@@ -32,27 +31,12 @@ from qtrader.services.data.adjustments import (
     signal_factor,
     split_by_basis,
 )
+from qtrader.services.data.loaded import LoadedData as LoadedData  # noqa: PLC0414 - part of this module's face
 from qtrader.services.data.loading import Series, price_basis
 from qtrader.services.data.report import LoadReport, SeriesReport
 from qtrader.services.data.source import DataSource, DividendBasis, PriceBasis
 from qtrader.services.data.timestamps import local_days
 from qtrader.services.data.undeclared import undeclared
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedData:
-    """Everything that a run needs to know of the market.
-
-    `actions` are (effective instant in microseconds, action) in the order in which they apply. `calendars`
-    gives each symbol's sessions; a symbol without an exchange has the UTC days.
-    """
-
-    tape: Tape
-    actions: tuple[EffectiveAction, ...]
-    instruments: Instruments
-    calendars: Mapping[str, SessionCalendar]
-    universe: Universe | None
-    report: LoadReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +55,87 @@ class _Notes:
     in_prices: list[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """What is known of the market beside the bars."""
+
+    actions: tuple[EffectiveAction, ...]
+    instruments: Instruments
+    report: LoadReport
+
+
+class Description:
+    """Gather what is known of the market beside the bars themselves, source by source.
+
+    Args:
+        signal_prices: what the signal series contains.
+    """
+
+    def __init__(self, signal_prices: SignalPrices = SignalPrices.SPLIT) -> None:
+        self._signal_prices = signal_prices
+        self._found = _Notes([], [])
+        self._actions: dict[str, list[EffectiveAction]] = {}
+        self._instruments: list[Instrument] = []
+        self._reports: list[SeriesReport] = []
+
+    def begin(self, part: SourceData) -> None:
+        """Note what a source leaves open."""
+        every = [one for each in part.series.values() for one in each]
+        self._found.notes.extend(undeclared(part.source, part.name, every))
+
+    def add(self, part: SourceData, symbol: str, merged: Sequence[SymbolColumns]) -> list[EffectiveAction]:
+        """Take in a symbol of a source, and return its actions that still apply.
+
+        Args:
+            part: the source.
+            symbol: one of its symbols.
+            merged: the symbol's bars of each interval, of which only the first opens matter here.
+
+        Raises:
+            DataError: the symbol's actions come from two places, or are in a currency that does not fit.
+            ConfigError: a price basis must be declared.
+        """
+        series = part.series[symbol]
+        self._reports.extend(entry.report for entry in series)
+        self._found.notes.extend(note for entry in series for note in entry.notes)
+        applied = _effective_actions(part, symbol, series, merged, self._found)
+        refuse_foreign_dividends(symbol, part.source.currency, applied, self._signal_prices)
+        known = {action.action_id for _instant, action in self._actions.get(symbol, [])}
+        self._actions.setdefault(symbol, []).extend(
+            entry for entry in applied if entry[1].action_id not in known
+        )
+        self._instruments.append(part.source.instrument(symbol))
+        return applied
+
+    def complete(self) -> Described:
+        """Put together what was taken in.
+
+        Raises:
+            ConfigError: two sources describe one symbol differently.
+        """
+        ordered = sorted(
+            (entry for entries in self._actions.values() for entry in entries),
+            key=lambda entry: (entry[0], *application_order(entry[1])),
+        )
+        report = LoadReport(tuple(self._reports), tuple(self._found.notes), tuple(self._found.in_prices))
+        return Described(tuple(ordered), Instruments(self._instruments), report)
+
+
+def around(tape: Tape, described: Described, universe: Universe | None) -> LoadedData:
+    """Put a tape and what is known beside it together, with each symbol's calendar."""
+    instruments = described.instruments
+    return LoadedData(
+        tape=tape,
+        actions=described.actions,
+        instruments=instruments,
+        calendars={
+            symbol: get_calendar(instruments[symbol].calendar or UTC_DAY_CALENDAR) for symbol in tape.symbols
+        },
+        universe=universe,
+        report=described.report,
+    )
+
+
 def assemble(
     parts: Iterable[SourceData], universe: Universe | None, signal_prices: SignalPrices = SignalPrices.SPLIT
 ) -> LoadedData:
@@ -80,48 +145,20 @@ def assemble(
         DataError: two files hold the same bar, or actions of a symbol come from two places.
         ConfigError: two sources describe one symbol differently, or a price basis must be declared.
     """
-    found = _Notes([], [])
+    description = Description(signal_prices)
     columns: list[SymbolColumns] = []
-    actions: dict[str, list[EffectiveAction]] = {}
-    instruments: list[Instrument] = []
-    reports: list[SeriesReport] = []
     for part in parts:
-        found.notes.extend(
-            undeclared(part.source, part.name, [one for each in part.series.values() for one in each])
-        )
+        description.begin(part)
         for symbol, series in part.series.items():
-            reports.extend(entry.report for entry in series)
-            found.notes.extend(note for entry in series for note in entry.notes)
             merged = _merged(series)
-            applied = _effective_actions(part, symbol, series, merged, found)
-            refuse_foreign_dividends(symbol, part.source.currency, applied, signal_prices)
+            applied = description.add(part, symbol, merged)
             columns.extend(
                 replace(
                     bars, signal_factor=signal_factor(bars.opened_at_us, bars.close, applied, signal_prices)
                 )
                 for bars in merged
             )
-            known = {action.action_id for _instant, action in actions.get(symbol, [])}
-            actions.setdefault(symbol, []).extend(
-                entry for entry in applied if entry[1].action_id not in known
-            )
-            instruments.append(part.source.instrument(symbol))
-    tape = build_tape(columns)
-    ordered = sorted(
-        (entry for entries in actions.values() for entry in entries),
-        key=lambda entry: (entry[0], *application_order(entry[1])),
-    )
-    described = Instruments(instruments)
-    return LoadedData(
-        tape=tape,
-        actions=tuple(ordered),
-        instruments=described,
-        calendars={
-            symbol: get_calendar(described[symbol].calendar or UTC_DAY_CALENDAR) for symbol in tape.symbols
-        },
-        universe=universe,
-        report=LoadReport(tuple(reports), tuple(found.notes), tuple(found.in_prices)),
-    )
+    return around(build_tape(columns), description.complete(), universe)
 
 
 def _merged(series: Sequence[Series]) -> list[SymbolColumns]:
@@ -139,14 +176,9 @@ def _joined(series: list[Series]) -> SymbolColumns:
         filled, key=lambda entry: int(entry.columns.closed_at_us[0]) if len(entry.columns) else 0
     )
     for before, after in pairwise(ordered):
-        if before.columns.closed_at_us[-1] >= after.columns.closed_at_us[0]:
-            instant = from_epoch_us(int(after.columns.closed_at_us[0])).isoformat()
-            msg = (
-                f"{after.report.place}: {after.columns.symbol}: its bars begin with the one that closes at "
-                f"{instant}, "
-                f"where {before.report.place} has not ended; the files of a symbol must not overlap"
-            )
-            raise DataError(msg)
+        begins_us = int(after.columns.closed_at_us[0])
+        if before.columns.closed_at_us[-1] >= begins_us:
+            raise overlap(before.report.place, after.report.place, after.columns.symbol, begins_us)
     parts = [entry.columns for entry in ordered]
     volumes = [np.full(len(part), np.nan) if part.volume is None else part.volume for part in parts]
     return replace(
@@ -158,6 +190,15 @@ def _joined(series: list[Series]) -> SymbolColumns:
         low=np.concatenate([part.low for part in parts]),
         close=np.concatenate([part.close for part in parts]),
         volume=np.concatenate(volumes),
+    )
+
+
+def overlap(before: str, after: str, symbol: str, begins_us: int) -> DataError:
+    """Return the error about two files of a symbol, of which one begins where the other has not ended."""
+    return DataError(
+        f"{after}: {symbol}: its bars begin with the one that closes at "
+        f"{from_epoch_us(begins_us).isoformat()}, where {before} has not ended; the files of a symbol must "
+        "not overlap"
     )
 
 

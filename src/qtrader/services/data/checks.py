@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from qtrader.errors import DataError
 from qtrader.market.tape import Floats, Longs
 from qtrader.market.tape_build import Mask, SymbolColumns
 from qtrader.services.data.source import OnBadBar
@@ -71,7 +72,11 @@ def number_faults(numbers: Mapping[str, Numbers]) -> Iterator[tuple[str, Mask]]:
 
 
 def sift(
-    faults: Iterable[tuple[str, Mask]], on_bad_bar: OnBadBar, rows: Longs, explain: RowExplanation
+    faults: Iterable[tuple[str, Mask]],
+    on_bad_bar: OnBadBar,
+    rows: Longs,
+    explain: RowExplanation,
+    first_bad: dict[str, int] | None = None,
 ) -> tuple[Mask, dict[str, int]]:
     """Apply rules in order: refuse the first bad row, or count bad rows by the first rule that each broke.
 
@@ -80,6 +85,7 @@ def sift(
         on_bad_bar: what to do with them.
         rows: the data rows that the masks are about.
         explain: says what a row holds.
+        first_bad: takes, for each rule in order, the first row that broke it; -1 where none did.
 
     Returns:
         The mask of the rows to keep, and the counts of the others.
@@ -89,6 +95,8 @@ def sift(
     for rule, mask in faults:
         bad = mask & keep
         count = int(np.count_nonzero(bad))
+        if first_bad is not None:
+            first_bad[rule] = int(rows[int(bad.argmax())]) if count else -1
         if not count:
             continue
         if on_bad_bar is OnBadBar.FAIL:
@@ -109,10 +117,21 @@ class RowExplanation:
 
     def refuse(self, row: int, rule: str) -> NoReturn:
         """Raise about a row: place, symbol, rule and the row's cells."""
+        raise self.error(row, rule)
+
+    def error(self, row: int, rule: str) -> DataError:
+        """Return the error about a row."""
         cells = ", ".join(
             f"{name} {self.frame[name][row]!s}" for name in dict.fromkeys(self.columns.values())
         )
-        self.place.refuse_row(row, f"{self.symbol}: {rule}; found {cells}")
+        return self.place.row_error(row, f"{self.symbol}: {rule}; found {cells}")
+
+    def disorder(self, row: int, before: str, *, is_double: bool) -> DataError:
+        """Return the error about a row whose time repeats or precedes that of the row before."""
+        before = before.removeprefix(f"{self.place.name}: ")
+        if is_double:
+            return self.error(row, f"the time is a duplicate of {before}")
+        return self.error(row, f"the time is out of order after {before}; sort the rows by time")
 
 
 def widen(columns: SymbolColumns) -> tuple[SymbolColumns, int]:
@@ -150,19 +169,26 @@ def refuse_disorder(times: NDArray[np.int64], rows: Longs, explain: RowExplanati
     falls = int(np.count_nonzero(steps < 0)) > int(np.count_nonzero(steps > 0))
     wrong = (steps >= 0) if falls else (steps <= 0)
     at = int(wrong.argmax())
-    other = explain.place.row(int(rows[at])).removeprefix(f"{explain.place.name}: ")
-    if steps[at] == 0:
-        explain.refuse(int(rows[at + 1]), f"the time is a duplicate of {other}")
-    explain.refuse(int(rows[at + 1]), f"the time is out of order after {other}; sort the rows by time")
+    raise explain.disorder(
+        int(rows[at + 1]), explain.place.row(int(rows[at])), is_double=bool(steps[at] == 0)
+    )
 
 
 def known_volume(numbers: Numbers | None, unknown: float | None) -> Floats | None:
     """Return volumes with NaN where unknown, or None where all are absent or zero."""
-    if numbers is None:
-        return None
-    volume = numbers.values
-    if unknown is not None:
-        volume = np.where(volume == unknown, np.nan, volume)
-    if not np.any(np.nan_to_num(volume, nan=0.0) != 0.0) and not numbers.unreadable.any():
-        return None
-    return volume
+    return volume_of(numbers, unknown) if has_volume(numbers, unknown) else None
+
+
+def volume_of(numbers: Numbers | None, unknown: float | None) -> Floats | None:
+    """Return volumes with NaN where unknown, or None without any column."""
+    if numbers is None or unknown is None:
+        return None if numbers is None else numbers.values
+    return np.where(numbers.values == unknown, np.nan, numbers.values)
+
+
+def has_volume(numbers: Numbers | None, unknown: float | None) -> bool:
+    """Tell whether some volume is neither absent nor zero."""
+    volume = volume_of(numbers, unknown)
+    if numbers is None or volume is None:
+        return False
+    return bool(np.any(np.nan_to_num(volume, nan=0.0) != 0.0)) or bool(numbers.unreadable.any())

@@ -85,6 +85,11 @@ def find_columns(names: Sequence[str], source: DataSource, place: Place) -> Foun
     return Found(columns, None, tuple(notes))
 
 
+def is_spelled(name: str, field: str) -> bool:
+    """Tell whether a column's name is a usual spelling of a field."""
+    return _normal(name) in _SPELLINGS[field]
+
+
 def _variant(preset: str, names: Sequence[str], declared: dict[str, str], place: Place) -> Preset:
     fitting = [variant for variant in PRESETS[preset] if variant.fits(names, given=declared)]
     if fitting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from qtrader.events.events import CorporateActionEvent
 from qtrader.market.corporate_actions import actions_from_rows, read_corporate_actions
 from qtrader.market.universe import Universe, read_universe, universe_from_rows
 from qtrader.services.data.adjustments import SignalPrices
-from qtrader.services.data.assembly import LoadedData, SourceData, assemble
+from qtrader.services.data.assembly import SourceData, assemble
+from qtrader.services.data.dataset import SourceFiles
 from qtrader.services.data.frames import frame_of, is_tabular, tables_of
-from qtrader.services.data.loading import symbol_of_file
-from qtrader.services.data.readers import expand_paths, read_file
+from qtrader.services.data.loaded import LoadedData
+from qtrader.services.data.paths import expand_paths
 from qtrader.services.data.selection import Day, Opener, Selection, wanted_symbols
 from qtrader.services.data.service import DataService
 from qtrader.services.data.source import DataSource, DataSources, declare_source, shown_path
+from qtrader.services.data.streaming import BuildProgress, StreamedLoad, is_streamed
 
 #: What `SampleData`-like objects say of their bars.
 _SAMPLE_FACTS = ("calendar", "currency", "interval", "prices")
@@ -34,6 +36,7 @@ def load_frame(
     universe: Any = None,
     signal_prices: SignalPrices | str = SignalPrices.SPLIT,
     name: str = "data",
+    progress: BuildProgress | None = None,
     **declared: Any,
 ) -> LoadedData:
     """Load a frame, a dict of arrays, a dict of either by symbol, a path, sample data, or declared sources.
@@ -48,6 +51,7 @@ def load_frame(
         universe: a path, a frame with the columns symbol, from and to, or a `Universe`.
         signal_prices: what the signal series contains.
         name: what messages call the data.
+        progress: hears of a tape that is being built on disk, where one is.
         declared: what else a source may declare, for example symbol=, timezone=, bar_label=, prices=,
             calendar=.
 
@@ -63,7 +67,9 @@ def load_frame(
                 "arguments"
             )
             raise ConfigError(msg)
-        return DataService(config=data, signal_prices=mode).load(wanted_symbols(symbols), start, end)
+        return DataService(config=data, signal_prices=mode).load(
+            wanted_symbols(symbols), start, end, progress
+        )
     if hasattr(data, "bars_path"):
         facts = {fact: getattr(data, fact) for fact in _SAMPLE_FACTS if hasattr(data, fact)}
         declared = facts | declared
@@ -73,7 +79,11 @@ def load_frame(
         data = data.bars_path
     source = declare_source(name, **declared)
     selection = Selection(wanted_symbols(symbols), start, end)
-    series = selection.read(name, source, _openers(data, source, name))
+    files = _files(data, source, name)
+    if files is not None and is_streamed([files]):
+        listed = {name: _actions(corporate_actions, source)}
+        return StreamedLoad([files], selection, listed, _universe(universe), mode, progress).load()
+    series = selection.read(name, source, _frame(data, name) if files is None else files.openers)
     selection.refuse_missing()
     part = SourceData(source, name, selection.without_empty(series), _actions(corporate_actions, source))
     return assemble([part], _universe(universe), mode)
@@ -83,16 +93,17 @@ def _as_is(path: Path) -> Path:
     return path.expanduser()
 
 
-def _openers(data: Any, source: DataSource, name: str) -> Sequence[Opener]:
-    if isinstance(data, (str, Path)) or (
-        isinstance(data, (list, tuple)) and data and all(isinstance(entry, (str, Path)) for entry in data)
-    ):
-        paths = [Path(data)] if isinstance(data, (str, Path)) else [Path(entry) for entry in data]
-        files = expand_paths(paths, _as_is)
-        return [
-            (symbol_of_file(file, source), partial(read_file, file, source, shown_path(file, Path())))
-            for file in files
-        ]
+def _files(data: Any, source: DataSource, name: str) -> SourceFiles | None:
+    """Return the files that data name, or None where they are no paths."""
+    is_path = isinstance(data, (str, Path))
+    is_paths = isinstance(data, (list, tuple)) and all(isinstance(entry, (str, Path)) for entry in data)
+    if not (is_path or (is_paths and data)):
+        return None
+    files = expand_paths([Path(entry) for entry in ([data] if is_path else data)], _as_is)
+    return SourceFiles.of(name, source, files, lambda file: shown_path(file, Path()))
+
+
+def _frame(data: Any, name: str) -> list[Opener]:
     if not is_tabular(data):
         msg = (
             f"{name}: cannot read a {type(data).__module__}.{type(data).__name__}; allowed are Polars and "
@@ -100,7 +111,7 @@ def _openers(data: Any, source: DataSource, name: str) -> Sequence[Opener]:
             "frames, pyarrow tables, dicts of arrays, dicts of those by symbol, paths and sample_data()"
         )
         raise DataError(msg)
-    return [(None, partial(tables_of, data, name))]
+    return [Opener(None, False, partial(tables_of, data, name))]
 
 
 def _actions(given: Any, source: DataSource) -> list[CorporateActionEvent]:

@@ -6,62 +6,20 @@ says. Files are read in the order of their names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from qtrader.errors import DataError
+from qtrader.services.data.partitions import partition_columns, partition_symbol
+from qtrader.services.data.paths import CSV_SUFFIXES, PARQUET_SUFFIXES, format_of
 from qtrader.services.data.presets import PRESETS
 from qtrader.services.data.source import DataSource, Format
 from qtrader.services.data.tables import Place, Table
 
-_CSV_SUFFIXES = (".csv", ".txt", ".csv.gz", ".txt.gz", ".tsv", ".tsv.gz")
-_PARQUET_SUFFIXES = (".parquet", ".pq")
 _MISSING = ["", "null", "NULL", "NaN", "nan", "N/A", "NA", "None"]
-
-
-def expand_paths(paths: Sequence[Path], resolve: Callable[[Path], Path]) -> list[Path]:
-    """Return the files that declared paths name: files as they are, globs and directories in name order.
-
-    Raises:
-        DataError: a path names nothing, or a directory holds no CSV or Parquet file.
-    """
-    files: list[Path] = []
-    for declared in paths:
-        path = resolve(declared)
-        if path.is_dir():
-            found = sorted(entry for entry in path.rglob("*") if entry.is_file() and _format_of(entry))
-            if not found:
-                allowed = ", ".join(_CSV_SUFFIXES + _PARQUET_SUFFIXES)
-                msg = f"{path}: the directory holds no data file; allowed are names that end in {allowed}"
-                raise DataError(msg)
-        elif any(letter in str(declared) for letter in "*?["):
-            found = _glob(path)
-            if not found:
-                msg = f"{path}: no file fits this pattern"
-                raise DataError(msg)
-        elif path.is_file():
-            found = [path]
-        else:
-            msg = f"{path}: no such file"
-            raise DataError(msg)
-        files.extend(file for file in found if file not in files)
-    return files
-
-
-def _glob(pattern: Path) -> list[Path]:
-    parts = pattern.parts
-    fixed = next(index for index, part in enumerate(parts) if any(letter in part for letter in "*?["))
-    root = Path(*parts[:fixed]) if fixed else Path()
-    return sorted(entry for entry in root.glob(str(Path(*parts[fixed:]))) if entry.is_file())
-
-
-def _format_of(path: Path) -> Format | None:
-    name = path.name.lower()
-    if name.endswith(_PARQUET_SUFFIXES):
-        return Format.PARQUET
-    return Format.CSV if name.endswith(_CSV_SUFFIXES) else None
 
 
 def read_file(path: Path, source: DataSource, shown: str = "") -> Iterator[Table]:
@@ -70,9 +28,9 @@ def read_file(path: Path, source: DataSource, shown: str = "") -> Iterator[Table
     Raises:
         DataError: the file is missing, empty, damaged or of an unknown format.
     """
-    wanted = source.format if source.format is not Format.AUTO else _format_of(path)
+    wanted = source.format if source.format is not Format.AUTO else format_of(path)
     if wanted is None:
-        allowed = ", ".join(_CSV_SUFFIXES + _PARQUET_SUFFIXES)
+        allowed = ", ".join(CSV_SUFFIXES + PARQUET_SUFFIXES)
         msg = (
             f"{path}: the format is unknown; allowed are names that end in {allowed}, or format: csv | "
             "parquet"
@@ -80,15 +38,24 @@ def read_file(path: Path, source: DataSource, shown: str = "") -> Iterator[Table
         raise DataError(msg)
     try:
         if wanted is Format.PARQUET:
-            yield Table(pl.read_parquet(path), Place(str(path), shown=shown))
+            frame = pl.read_parquet(path, hive_partitioning=False)
+            yield of_partition(Table(frame, Place(str(path), shown=shown)), path, source)
         else:
-            yield from _read_csv(path, source, shown)
+            for table in _read_csv(path, source, shown):
+                yield of_partition(table, path, source)
     except FileNotFoundError:
         msg = f"{path}: no such file"
         raise DataError(msg) from None
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read as {wanted.value}: {error}"
         raise DataError(msg) from error
+
+
+def of_partition(table: Table, path: Path, source: DataSource) -> Table:
+    """Add what the folders of a file say: its symbol, and columns that it has not."""
+    added = partition_columns(path, table.frame.columns, source)
+    frame = table.frame.with_columns(pl.lit(value).alias(name) for name, value in added.items())
+    return replace(table, frame=frame, symbol=table.symbol or partition_symbol(path, source))
 
 
 def _read_csv(path: Path, source: DataSource, shown: str) -> Iterator[Table]:

@@ -6,9 +6,10 @@ symbol's calendar, of the source's times, or UTC. An aware datetime names an ins
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,13 @@ from qtrader.services.data.timestamps import BarTimes, midnight_us
 #: A date (text, date or naive midnight) or an instant (aware datetime, or text with an offset).
 Day = str | date | datetime
 
-#: A file or frame: the symbol that its name gives, and how to read it.
-Opener = tuple[str | None, Callable[[], Iterable[Table]]]
+
+class Opener(NamedTuple):
+    """A file or frame: the symbol that its name gives, whether it holds no other one, and how to read it."""
+
+    symbol: str | None
+    is_of_symbol: bool
+    tables: Callable[[], Iterable[Table]]
 
 
 def parse_day(day: Day) -> date | datetime:
@@ -120,16 +126,21 @@ class Selection:
             ConfigError: something must be declared.
         """
         found: dict[str, list[Series]] = {}
-        for file_symbol, tables in openers:
-            is_named = source.symbol is not None or source.symbol_from == "file_name"
-            if is_named and file_symbol is not None and not self.is_wanted(file_symbol):
-                continue
-            for table in tables():
-                for series in load_table(table, source, name, file_symbol, self):
-                    found.setdefault(series.columns.symbol, []).append(self._cut(series, source))
+        for opener in openers:
+            for series in self.series_of(name, source, opener):
+                found.setdefault(series.columns.symbol, []).append(series)
         return found
 
-    def _cut(self, series: Series, source: DataSource) -> Series:
+    def series_of(self, name: str, source: DataSource, opener: Opener) -> Iterator[Series]:
+        """Read the wanted series of one file or frame, cut to the range."""
+        if opener.is_of_symbol and opener.symbol is not None and not self.is_wanted(opener.symbol):
+            return
+        for table in opener.tables():
+            for series in load_table(table, source, name, opener.symbol, self):
+                yield self.cut(series, source)
+
+    def cut(self, series: Series, source: DataSource) -> Series:
+        """Keep the bars of a series that close in the range."""
         columns = series.columns
         closed = columns.closed_at_us
         symbol, zone = columns.symbol, zone_of(series, source)
@@ -170,6 +181,10 @@ class Selection:
                 f"available are {first} to {last}"
             )
             raise DataError(msg)
+
+    def with_bars(self, symbols: Iterable[str]) -> list[str]:
+        """Leave out symbols that have no bar in the range."""
+        return [symbol for symbol in symbols if symbol in self._has_bars]
 
     def without_empty(self, found: dict[str, list[Series]]) -> dict[str, list[Series]]:
         """Leave out symbols that have no bar in the range."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,11 +24,13 @@ from qtrader.market.session_calendar import SessionCalendar
 from qtrader.market.sessions import days_since_epoch
 from qtrader.market.universe import Universe, read_universe
 from qtrader.services.data.adjustments import SignalPrices
-from qtrader.services.data.assembly import LoadedData, SourceData, assemble
-from qtrader.services.data.loading import symbol_of_file
-from qtrader.services.data.readers import expand_paths, read_file
-from qtrader.services.data.selection import Day, Opener, Selection, parse_day, wanted_symbols, window_us
-from qtrader.services.data.source import DataSource, DataSources, load_sources_config, parse_sources
+from qtrader.services.data.assembly import SourceData, assemble
+from qtrader.services.data.dataset import SourceFiles
+from qtrader.services.data.loaded import LoadedData
+from qtrader.services.data.paths import expand_paths
+from qtrader.services.data.selection import Day, Selection, parse_day, wanted_symbols, window_us
+from qtrader.services.data.source import DataSources, load_sources_config, parse_sources
+from qtrader.services.data.streaming import BuildProgress, StreamedLoad, is_streamed
 
 
 class Publisher(Protocol):
@@ -66,19 +67,32 @@ class DataService:
         self._streamed_until_us: int | None = None
 
     def load(
-        self, symbols: Iterable[str] | None = None, start: Day | None = None, end: Day | None = None
+        self,
+        symbols: Iterable[str] | None = None,
+        start: Day | None = None,
+        end: Day | None = None,
+        progress: BuildProgress | None = None,
     ) -> LoadedData:
         """Load symbols (None means all that the sources have) from `start` to `end`, both included.
+
+        Args:
+            symbols: those to load.
+            start: first session (date) or instant (aware datetime).
+            end: last session or instant.
+            progress: hears of a tape that is being built on disk, where one is.
 
         Raises:
             DataError: a symbol is unknown, the range is empty, or data break a rule.
             ConfigError: a source leaves something open that the data do not tell.
         """
         selection = Selection(wanted_symbols(symbols), start, end)
-        found = {
-            name: selection.read(name, source, self._openers(source))
-            for name, source in self._config.sources.items()
-        }
+        sources = [self._files(name) for name in self._config.sources]
+        if is_streamed(sources):
+            actions = {name: self._actions(name) for name in self._config.sources}
+            return StreamedLoad(
+                sources, selection, actions, self._universe(), self._signal_prices, progress
+            ).load()
+        found = {entry.name: selection.read(entry.name, entry.source, entry.openers) for entry in sources}
         selection.refuse_missing()
         parts = [
             SourceData(self._config.sources[name], name, selection.without_empty(series), self._actions(name))
@@ -161,12 +175,12 @@ class DataService:
             msg = f"{session!s} lies outside the loaded bars; they go from {first} to {last}"
             raise DataError(msg)
 
-    def _openers(self, source: DataSource) -> list[Opener]:
+    def _files(self, name: str) -> SourceFiles:
+        source = self._config.sources[name]
         files = expand_paths(source.path, self._config.resolve)
-        return [
-            (symbol_of_file(file, source), partial(read_file, file, source, self._config.shown(file)))
-            for file in files
-        ]
+        if source.cache_dir is not None:
+            source = source.model_copy(update={"cache_dir": self._config.resolve(source.cache_dir)})
+        return SourceFiles.of(name, source, files, self._config.shown)
 
     def _actions(self, name: str) -> list[CorporateActionEvent]:
         source = self._config.sources[name]

@@ -183,6 +183,8 @@ class DataSource(_Frozen):
     corporate_actions: Paths = ()
     universe: Path | None = None
     on_bad_bar: OnBadBar = OnBadBar.FAIL
+    streamed: Literal["auto", "always", "never"] = "auto"
+    cache_dir: Path | None = None
     start: date | datetime | None = None
     end: date | datetime | None = None
 

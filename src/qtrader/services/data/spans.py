@@ -6,6 +6,8 @@ intraday bar begins or ends at its time, as the label says, and lasts one interv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from qtrader.errors import ConfigError, DataError
@@ -33,23 +35,45 @@ def interval_of(
     """
     if times.is_dates:
         return DAILY, ()
+    steps = np.diff(times.values)
     if source.interval is not None:
-        steps = np.diff(times.values)
-        length_us = interval_us(source.interval)
-        close_steps = int(np.count_nonzero(steps < length_us))
+        close_steps = int(np.count_nonzero(steps < interval_us(source.interval)))
         if close_steps * 2 > len(steps):
-            step = int(np.median(steps)) / 1e6
-            msg = (
-                f"{series}: the interval is declared as {source.interval}, but most bars are closer "
-                "together: "
-                f"the usual step is {step:g} s"
-            )
-            raise DataError(msg)
+            raise _too_close(source.interval, int(np.median(steps)), series)
         return source.interval, ()
-    if len(times.values) < 2:
+    return _detected(*np.unique(steps, return_counts=True), series, shown)
+
+
+def interval_of_steps(
+    steps: Mapping[int, int], source: DataSource, series: str, shown: str = ""
+) -> tuple[str, tuple[str, ...]]:
+    """Return the interval of intraday bars as `interval_of`, from how often each step between them occurs."""
+    values = np.array(sorted(steps), dtype=np.int64)
+    counts = np.array([steps[value] for value in values.tolist()], dtype=np.int64)
+    if source.interval is None:
+        return _detected(values, counts, series, shown)
+    length_us = interval_us(source.interval)
+    if int(counts[values < length_us].sum()) * 2 > int(counts.sum()):
+        ends = np.cumsum(counts)
+        middle = [
+            int(values[np.searchsorted(ends, int(ends[-1] - 1) // 2 + rest, "right")]) for rest in (0, 1)
+        ]
+        usual = middle[0] if ends[-1] % 2 else sum(middle) // 2
+        raise _too_close(source.interval, usual, series)
+    return source.interval, ()
+
+
+def _too_close(interval: str, usual_us: int, series: str) -> DataError:
+    return DataError(
+        f"{series}: the interval is declared as {interval}, but most bars are closer together: "
+        f"the usual step is {usual_us / 1e6:g} s"
+    )
+
+
+def _detected(steps: Longs, counts: Longs, series: str, shown: str) -> tuple[str, tuple[str, ...]]:
+    if not len(steps):
         msg = f"{series}: one bar does not tell its interval; declare interval, for example 1m"
         raise ConfigError(msg)
-    steps, counts = np.unique(np.diff(times.values), return_counts=True)
     usual = int(steps[int(counts.argmax())])
     if usual != int(steps[0]) or usual > DAY_US:
         msg = (
@@ -62,9 +86,23 @@ def interval_of(
 
 
 def spans_of(
-    times: BarTimes, interval: str, source: DataSource, label: str | None, series: str
+    times: BarTimes,
+    interval: str,
+    source: DataSource,
+    label: str | None,
+    series: str,
+    *,
+    before_us: int | None = None,
 ) -> tuple[Longs, Longs]:
     """Return when bars open and close, in microseconds since the Unix epoch.
+
+    Args:
+        times: when the bars are, in order.
+        interval: how long intraday ones last.
+        source: what is declared.
+        label: which end of a bar its time names.
+        series: what errors call the bars.
+        before_us: the time of the bar that comes before these, in the same file.
 
     Raises:
         DataError: a date is no session of the calendar.
@@ -86,4 +124,6 @@ def spans_of(
     opened = times.values - length_us
     # A session's last bar may be shorter; it cannot begin before the bar that comes first has ended.
     opened[1:] = np.maximum(opened[1:], times.values[:-1])
+    if before_us is not None:
+        opened[:1] = np.maximum(opened[:1], before_us)
     return opened, times.values

@@ -18,13 +18,15 @@ class Place:
 
     `name` leads a person to the spot on this machine, `shown` names it in what a run leaves behind, which
     must be the same wherever the project lies; empty: as `name`. `rows` are the data rows that a selection
-    consists of, so that its rows are named as the file counts them.
+    consists of, so that its rows are named as the file counts them; `first_row` is the data row that a part
+    of a file begins with.
     """
 
     name: str
     first_line: int | None = None
     rows: NDArray[np.int64] | None = None
     shown: str = ""
+    first_row: int = 0
 
     @property
     def label(self) -> str:
@@ -37,7 +39,7 @@ class Place:
 
     def row(self, row: int) -> str:
         """Name a data row, counted from 0 inside and from 1 outside."""
-        number = row if self.rows is None else int(self.rows[row])
+        number = self.first_row + (row if self.rows is None else int(self.rows[row]))
         if self.first_line is None:
             return f"{self.name}: row {number + 1}"
         return f"{self.name}: row {number + 1} (line {self.first_line + number})"
@@ -49,8 +51,11 @@ class Place:
 
     def refuse_row(self, row: int, message: str) -> NoReturn:
         """Raise about one row."""
-        msg = f"{self.row(row)}: {message}"
-        raise DataError(msg)
+        raise self.row_error(row, message)
+
+    def row_error(self, row: int, message: str) -> DataError:
+        """Return the error about one row."""
+        return DataError(f"{self.row(row)}: {message}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

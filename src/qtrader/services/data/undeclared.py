@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qtrader.market.intervals import DAILY, DAY_US
+from qtrader.market.tape import Longs
 from qtrader.services.data.loading import Series
 from qtrader.services.data.source import DataSource, PriceBasis
 
@@ -33,5 +34,10 @@ def undeclared(source: DataSource, name: str, series: Sequence[Series]) -> tuple
 
 
 def _are_weekdays(series: Series) -> bool:
-    days = (series.columns.closed_at_us - 1) // DAY_US
-    return bool(np.all((days + _TO_MONDAY) % 7 < _SATURDAY))
+    return not len(weekend_rows(series.columns.closed_at_us))
+
+
+def weekend_rows(closed_at_us: Longs) -> Longs:
+    """Return the rows of daily bars that end a Saturday or a Sunday in UTC."""
+    days = (closed_at_us - 1) // DAY_US
+    return np.flatnonzero((days + _TO_MONDAY) % 7 >= _SATURDAY)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from qtrader.clock import from_epoch_us
 from qtrader.errors import ConfigError
 from qtrader.market.instruments import Instrument
@@ -86,7 +84,8 @@ def _require_symbols(named: Sequence[str], symbols: Sequence[str]) -> None:
 
 def _require_volumes(tape: Tape) -> None:
     for symbol in tape.symbols:
-        if not np.any(tape.volume[tape.matching_rows_of(symbol)] > 0):
+        blocks = tape.row_blocks(tape.matching_rows_of(symbol))
+        if not any(bool((tape.volume[rows] > 0).any()) for rows in blocks):
             msg = (
                 f"execution.slippage volume_share needs volumes, and {symbol} has none; give fallback_bps to "
                 "say what is charged then, or choose another model"
@@ -96,7 +95,7 @@ def _require_volumes(tape: Tape) -> None:
 
 def _first_fill(tape: Tape, symbol: str, trading_starts_us: int, bars_later: int) -> int | None:
     rows = tape.matching_rows_of(symbol)
-    place = int(np.searchsorted(tape.closed_at_us[rows], trading_starts_us, side="right")) + bars_later
+    place = int(rows.searchsorted(tape.rows_closed_by(trading_starts_us))) + bars_later
     return int(tape.opened_at_us[rows[place]]) if place < len(rows) else None
 
 

@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-import numpy as np
-
 from qtrader.events.events import CorporateActionEvent
 from qtrader.market.calendars import get_calendar
 from qtrader.market.corporate_actions import unit_multiplier
@@ -103,19 +101,21 @@ class TapeFacts:
     def _gather(self, symbol: str) -> _Sessions:
         tape = self._tape
         rows = tape.matching_rows_of(symbol)
-        closed_at_us = tape.closed_at_us[rows]
         if not len(rows):
             return _Sessions([], [], [])
         calendar = self._calendars.get(symbol) or get_calendar("UTC")
-        first_us, last_us = int(closed_at_us[0]), int(closed_at_us[-1])
+        first_us, last_us = (int(tape.closed_at_us[rows[place]]) for place in (0, -1))
         ends = calendar.closes_between(first_us - 1, calendar.next_close(last_us - 1))
-        session = np.searchsorted(ends, closed_at_us, side="left")
-        starts = np.flatnonzero(np.diff(session, prepend=-1))
-        bounds = [*starts.tolist(), len(rows)]
-        volumes, closes = tape.volume[rows].tolist(), tape.close[rows].tolist()
-        pairs = [(bounds[place], bounds[place + 1]) for place in range(len(bounds) - 1)]
-        return _Sessions(
-            [int(ends[session[start]]) for start, _ in pairs],
-            [math.fsum(volumes[start:stop]) for start, stop in pairs],
-            [closes[stop - 1] for _, stop in pairs],
-        )
+        # How many of the symbol's bars each session's end has seen; session by session, because the columns
+        # may be larger than memory.
+        seen = tape.places_in(rows, tape.places_in(tape.closed_at_us, ends, "right"))
+        sessions = _Sessions([], [], [])
+        start = 0
+        for end_us, stop in zip(ends.tolist(), seen.tolist(), strict=True):
+            if start < stop:
+                sessions.closed_at_us.append(end_us)
+                sessions.volume.append(math.fsum(tape.volume[rows[start:stop]].tolist()))
+                sessions.close.append(float(tape.close[rows[stop - 1]]))
+            start = stop
+        tape.release_pages()
+        return sessions

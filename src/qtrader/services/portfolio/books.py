@@ -109,14 +109,14 @@ class Books:
                 f"cost {place}", self.lots.cost(strategy_id, symbol), _total(lot.cost for lot in held)
             )
 
-    def check_against(self, entries: Iterable[LedgerEntryEvent]) -> None:
-        """Check that the balances are what a run's entries add up to.
+    def check_against(self, entries: Iterable[LedgerEntryEvent] | Ledger) -> None:
+        """Check that the balances are what a run's entries add up to, or have been added up to.
 
         Raises:
             AccountingError: naming the account that differs and by how much.
         """
-        again = Ledger()
-        for entry in entries:
+        again = entries if isinstance(entries, Ledger) else Ledger()
+        for entry in () if isinstance(entries, Ledger) else entries:
             again.post(entry)
         for account, currency in sorted(again.balances.keys() | self.ledger.balances.keys()):
             name = f"{account} in {currency}: books against the log's entries"

@@ -17,7 +17,7 @@ from qtrader.events.codec import canonical_decimal
 from qtrader.events.events import CorporateActionEvent
 from qtrader.events.identity import Envelope
 from qtrader.events.vocabulary import LedgerKind
-from qtrader.services.account import Mark, mark_of
+from qtrader.services.exposures import Mark, mark_of
 from qtrader.services.portfolio.books import Books
 from qtrader.services.portfolio.corporate_actions import (
     PendingDividend,

@@ -7,7 +7,7 @@ lots except what postings say, which makes it the independent side of the portfo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from qtrader.errors import AccountingError
@@ -206,6 +206,10 @@ class Ledger:
     def balance(self, account: str, currency: str) -> Decimal:
         """Return an account's balance in one currency, in the ledger's signs."""
         return self._accounts.get(currency, {}).get(account, ZERO)
+
+    def balances_in(self, currency: str) -> Mapping[str, Decimal]:
+        """Return the balances in one currency by account, in the ledger's signs."""
+        return self._accounts.get(currency, {})
 
     def cash_balances(self) -> list[tuple[str, Decimal]]:
         """Return the cash by currency, ordered by code."""

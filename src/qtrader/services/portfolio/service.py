@@ -29,11 +29,11 @@ from qtrader.events.events import (
 from qtrader.events.identity import Origin
 from qtrader.events.vocabulary import ActionType, LedgerKind, Side
 from qtrader.money import MONEY_CONTEXT, ZERO, quantize
-from qtrader.services.account import Mark
+from qtrader.services.exposures import Mark
 from qtrader.services.portfolio.books import Books, require_equal
 from qtrader.services.portfolio.dividends import Dividends
 from qtrader.services.portfolio.journal import Journal
-from qtrader.services.portfolio.ledger import deposit_postings, split_commission, trade_postings
+from qtrader.services.portfolio.ledger import Ledger, deposit_postings, split_commission, trade_postings
 from qtrader.services.portfolio.lot_tracker import LotTracker
 from qtrader.services.portfolio.models import PortfolioState
 from qtrader.services.portfolio.settings import PortfolioSettings
@@ -268,7 +268,7 @@ class PortfolioService:
         """
         self._books.take_over(read_snapshot(snapshot, self._settings))
 
-    def check(self, entries: Iterable[LedgerEntryEvent] | None = None) -> None:
+    def check(self, entries: Iterable[LedgerEntryEvent] | Ledger | None = None) -> None:
         """Check every invariant of the books; to be called at the end of a run.
 
         Lots agree with postings, the trial balance is zero, dividends due agree with their accounts, and
@@ -276,7 +276,8 @@ class PortfolioService:
         exactly.
 
         Args:
-            entries: the run's ledger entries from its start; the balances must be their sums.
+            entries: the run's ledger entries from its start, or the ledger to which each was posted when it
+                was logged; the balances must be their sums.
 
         Raises:
             AccountingError: naming what differs and by how much.

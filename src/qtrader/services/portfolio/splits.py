@@ -15,7 +15,7 @@ from qtrader.events.events import CorporateActionEvent
 from qtrader.events.vocabulary import ActionType, LedgerKind
 from qtrader.market.corporate_actions import times
 from qtrader.money import ZERO
-from qtrader.services.account import Mark, mark_of
+from qtrader.services.exposures import Mark, mark_of
 from qtrader.services.portfolio.books import Books
 from qtrader.services.portfolio.corporate_actions import quantity_in_lieu, split_ratio
 from qtrader.services.portfolio.journal import Journal, entry_id

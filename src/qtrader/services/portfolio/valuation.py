@@ -11,10 +11,8 @@ from qtrader.services.account import (
     DIVIDENDS_PAYABLE,
     DIVIDENDS_RECEIVABLE,
     REALIZED_GAIN,
-    Mark,
-    mark_of,
-    market_value,
 )
+from qtrader.services.exposures import Mark, mark_of, market_value
 from qtrader.services.portfolio.books import Books
 from qtrader.services.portfolio.models import PortfolioState
 from qtrader.services.portfolio.settings import PortfolioSettings
@@ -58,24 +56,25 @@ def state_at_market(books: Books, settings: PortfolioSettings, mark: Mark) -> Po
         gross += abs(position.market_value)
         net += position.market_value
         unrealized += position.unrealized_pnl
-    currency, balance = settings.base_currency, books.ledger.balance
+    currency = settings.base_currency
+    balance = books.ledger.balances_in(currency).get
     balances = books.ledger.cash_balances() or [(currency, ZERO)]
     cash = ZERO
     for _, amount in balances:
         cash += amount
-    receivable = balance(DIVIDENDS_RECEIVABLE, currency) + balance(DIVIDENDS_PAYABLE, currency)
+    receivable = balance(DIVIDENDS_RECEIVABLE, ZERO) + balance(DIVIDENDS_PAYABLE, ZERO)
     return PortfolioState(
         base_currency=currency,
         cash=cash,
         cash_balances=tuple(CashBalance(code, amount) for code, amount in balances),
         equity=cash + net + receivable,
         positions=positions,
-        realized_pnl=-balance(REALIZED_GAIN, currency),
+        realized_pnl=-balance(REALIZED_GAIN, ZERO),
         unrealized_pnl=unrealized,
-        dividend_income=-balance(DIVIDEND_INCOME, currency),
+        dividend_income=-balance(DIVIDEND_INCOME, ZERO),
         dividends_receivable=receivable,
-        commissions=balance(COMMISSION, currency),
-        deposits=-balance(DEPOSITS, currency),
+        commissions=balance(COMMISSION, ZERO),
+        deposits=-balance(DEPOSITS, ZERO),
         gross_exposure=gross,
         net_exposure=net,
     )

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
+import numpy as np
+
 from qtrader.clock import from_epoch_us, to_epoch_us
 
 #: Points of a series that a page holds at most; a screen has fewer columns.
@@ -47,20 +49,23 @@ class Mark:
 def thinned(
     instants_us: Sequence[int], values: Sequence[float], limit: int = POINT_LIMIT
 ) -> tuple[list[int], list[float]]:
-    """Keep about `limit` points at most: first, last, lowest and highest of each run of neighbours."""
+    """Keep about `limit` points at most: first, last, lowest and highest of each run of neighbours.
+
+    Of a long series only one run is looked at at once, by a slice.
+    """
     size = len(values)
     if size <= limit:
-        return list(instants_us), list(values)
+        return [int(at_us) for at_us in instants_us[:]], [float(value) for value in values[:]]
     runs = max(1, limit // 2 - 1)
     kept = {0, size - 1}
     for run in range(runs):
         start, stop = run * size // runs, (run + 1) * size // runs
-        places = [place for place in range(start, stop) if not math.isnan(values[place])]
-        if places:
-            kept.add(min(places, key=values.__getitem__))
-            kept.add(max(places, key=values.__getitem__))
+        part = np.asarray(values[start:stop], dtype=np.float64)
+        if not np.isnan(part).all():
+            kept.add(start + int(np.nanargmin(part)))
+            kept.add(start + int(np.nanargmax(part)))
     places = sorted(kept)
-    return [instants_us[place] for place in places], [values[place] for place in places]
+    return [int(instants_us[place]) for place in places], [float(values[place]) for place in places]
 
 
 def value_ticks(low: float, high: float, count: int = 5) -> list[float]:

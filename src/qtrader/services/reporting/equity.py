@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -23,6 +24,7 @@ from qtrader.money import MONEY_CONTEXT
 from qtrader.services.account import CASH
 from qtrader.services.reporting.metrics import AccountSeries, Benchmark
 from qtrader.services.reporting.moments import FloatArray, IntArray
+from qtrader.services.reporting.valuations import Valuations
 
 #: The ledger entry of the starting capital.
 INITIAL_DEPOSIT_ID = "initial_cash/deposit"
@@ -44,15 +46,18 @@ class BenchmarkSeries:
     is_total_return: bool = False
 
     @classmethod
-    def from_tape(cls, tape: Tape, symbol: str) -> BenchmarkSeries:
-        """Take a symbol's closes, adjusted for splits, without dividends.
+    def from_tape_at(cls, tape: Tape, symbol: str, instants_us: Iterable[int]) -> BenchmarkSeries:
+        """Take those closes of a symbol, adjusted for splits alone, that `at` looks up for these instants.
 
         Raises:
             DataError: the tape has no such symbol.
         """
         rows = tape.matching_rows_of(symbol)
-        closes = tape.close[rows] * tape.signal_factor[rows]
-        return cls(symbol, tape.closed_at_us[rows].tolist(), closes.tolist())
+        known = {max(int(rows.searchsorted(tape.rows_closed_by(at_us))) - 1, 0) for at_us in instants_us}
+        looked_up = rows[sorted(known)]
+        closes = tape.close[looked_up] * tape.signal_factor[looked_up]
+        tape.release_pages()
+        return cls(symbol, tape.closed_at_us[looked_up].tolist(), closes.tolist())
 
     def at(self, instants_us: IntArray) -> FloatArray:
         """Look up the last value known at each instant; the first value stands before it was known."""
@@ -79,18 +84,18 @@ def trading_began_us(tape: Tape | None, trading_starts_us: int, valued_at_us: Se
 
 def periods_per_year(tape: Tape) -> int:
     """Give 365 where every symbol trades on Saturdays too, else 252."""
+    if not len(tape):
+        return 252
+    first, last = ((int(tape.closed_at_us[row]) - 1) // _DAY_US for row in (0, -1))
+    every_day = np.arange(first, last + 1)
+    # A day has bars of a symbol if some of its rows have closed since the day before.
+    bounds = tape.places_in(tape.closed_at_us, (every_day + 1) * _DAY_US, "right")
     for symbol in tape.symbols:
-        days = np.unique((tape.closed_at_us[tape.rows_of(symbol)] - 1) // _DAY_US)
+        counts = bounds if len(tape.symbols) == 1 else tape.places_in(tape.rows_of(symbol), bounds)
+        days = every_day[np.diff(counts, prepend=0) > 0]
         if not days.size or np.count_nonzero(days % 7 == _SATURDAY) <= _SATURDAY_SHARE * days.size:
             return 252
-    return 365 if tape.symbols else 252
-
-
-def traded_valuations(
-    valuations: Iterable[ConsolidatedPortfolioEvent], trading_starts_us: int
-) -> tuple[ConsolidatedPortfolioEvent, ...]:
-    """Leave out the valuations of the warmup."""
-    return tuple(one for one in valuations if to_epoch_us(one.occurred_at) > trading_starts_us)
+    return 365
 
 
 def account_series(
@@ -100,24 +105,63 @@ def account_series(
     events: Iterable[BaseEvent] = (),
 ) -> AccountSeries:
     """Build the series of n + 1 points from n valuations and the fills and deposits among `events`."""
-    instants = [began_us, *(to_epoch_us(one.occurred_at) for one in valuations)]
-    flows, traded = np.zeros(len(instants)), np.zeros(len(instants))
+    valued = Valuations.of(valuations)
+    periods = PeriodAmounts(began_us, valued)
     for event in events:
         if type(event) is FillEvent:
-            amount, column = float(MONEY_CONTEXT.multiply(event.quantity, event.price)), traded
-        elif type(event) is LedgerEntryEvent and event.kind is LedgerKind.DEPOSIT:
-            amount, column = _deposit(event), flows
-        else:
-            continue
-        place = bisect_left(instants, to_epoch_us(event.occurred_at))
-        if place < len(instants):
+            periods.on_fill(event)
+        elif type(event) is LedgerEntryEvent:
+            periods.on_ledger_entry(event)
+    return account_over(initial_equity, valued, periods)
+
+
+class PeriodAmounts:
+    """What was traded, and what was paid in, between one valuation and the next.
+
+    Args:
+        began_us: the instant of the starting capital.
+        valuations: those that end the periods.
+    """
+
+    def __init__(self, began_us: int, valuations: Valuations) -> None:
+        self.instants_us: list[int] = [began_us, *valuations.instants_us.tolist()]
+        self._flows = np.zeros(len(self.instants_us))
+        self._traded = np.zeros(len(self.instants_us))
+
+    def on_fill(self, fill: FillEvent) -> None:
+        """Add a fill to the period in which it became known."""
+        amount = float(MONEY_CONTEXT.multiply(fill.quantity, fill.price))
+        self._add(self._traded, fill.occurred_at, amount)
+
+    def on_ledger_entry(self, entry: LedgerEntryEvent) -> None:
+        """Add a deposit to the period in which it came; other entries are passed over."""
+        if entry.kind is LedgerKind.DEPOSIT:
+            self._add(self._flows, entry.occurred_at, _deposit(entry))
+
+    def _add(self, column: FloatArray, occurred_at: datetime, amount: float) -> None:
+        place = bisect_left(self.instants_us, to_epoch_us(occurred_at))
+        if place < len(self.instants_us):
             column[place] += amount
+
+    @property
+    def traded_value(self) -> FloatArray:
+        """What was traded, by period; the first one is before the starting capital."""
+        return self._traded
+
+    @property
+    def flows(self) -> FloatArray | None:
+        """What was paid in, by period; None where nothing was after the starting capital."""
+        return self._flows if self._flows[1:].any() else None
+
+
+def account_over(initial_equity: Decimal, valuations: Valuations, periods: PeriodAmounts) -> AccountSeries:
+    """Put a series together of valuations and what happened between them."""
     return AccountSeries(
-        equity=np.array([float(initial_equity), *(float(one.equity) for one in valuations)]),
-        valued_at_us=np.array(instants, dtype=np.int64),
-        flows=flows if flows[1:].any() else None,
-        gross_exposure=np.array([0.0, *(float(one.gross_exposure) for one in valuations)]),
-        traded_value=traded,
+        equity=np.concatenate(([float(initial_equity)], valuations.amounts("equity"))),
+        valued_at_us=np.array(periods.instants_us, dtype=np.int64),
+        flows=periods.flows,
+        gross_exposure=np.concatenate(([0.0], valuations.amounts("gross_exposure"))),
+        traded_value=periods.traded_value,
     )
 
 

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -38,15 +38,43 @@ def metrics_json(summary: PerformanceSummary) -> bytes:
 def to_csv(frame: pl.DataFrame) -> bytes:
     """Write a frame as CSV: instants in ISO 8601 with `Z`, shortest digits of floats, null as nothing."""
     target = BytesIO()
-    frame.write_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+    _write_csv(frame, target)
     return target.getvalue()
 
 
 def to_parquet(frame: pl.DataFrame) -> bytes:
     """Write a frame as Parquet, compressed with zstd."""
     target = BytesIO()
-    frame.write_parquet(target, compression="zstd", statistics=False)
+    _write_parquet(frame, target)
     return target.getvalue()
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """Write what `to_csv` gives to a file, without holding it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("wb") as target:
+        _write_csv(frame, target)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write what `to_parquet` gives to a file, without holding it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("wb") as target:
+        _write_parquet(frame, target)
+
+
+def _write_csv(frame: pl.DataFrame, target: IO[bytes]) -> None:
+    frame.write_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+
+
+def _write_parquet(frame: pl.DataFrame, target: IO[bytes]) -> None:
+    frame.write_parquet(target, compression="zstd", statistics=False)
 
 
 def write_file(path: Path, content: bytes) -> Path:

@@ -16,7 +16,7 @@ from typing import Final
 
 from qtrader.services.reporting import html_tables as tables
 from qtrader.services.reporting.charts import Line, Mark, line_chart, percent, thinned
-from qtrader.services.reporting.html_data import MARKER_LIMIT, STATIC_MARKER_LIMIT, every_nth, page_data
+from qtrader.services.reporting.html_data import page_data
 from qtrader.services.reporting.metric_catalog import METRICS
 from qtrader.services.reporting.metric_definition import format_metric
 from qtrader.services.reporting.metrics import PerformanceSummary
@@ -195,12 +195,12 @@ def _price_section(content: ReportContent) -> str:
 def _price_panel(place: int, chart: PriceChart) -> str:
     marks = [
         Mark(one.at_us, one.price, one.kind, one.text, is_up=one.kind in {"long_entry", "short_exit"})
-        for one in every_nth(chart.markers, STATIC_MARKER_LIMIT)
+        for one in chart.static_markers
     ]
     line = _line(chart.closes, "price")
     picture = line_chart([line], f"Price of {chart.symbol}", height=340, marks=marks)
     drawn = _svg(picture, f"price-{place}")
-    count, shown = len(chart.markers), len(every_nth(chart.markers, MARKER_LIMIT))
+    count, shown = chart.marker_count, len(chart.markers)
     note = f'<p class="hint">{shown:,} of {count:,} fills are shown.</p>' if shown < count else ""
     return (
         f'<div id="panel-{place}" role="tabpanel" aria-labelledby="tab-{place}">'
@@ -218,7 +218,7 @@ def _months_section(summary: PerformanceSummary) -> str:
 
 
 def _trades_section(content: ReportContent) -> str:
-    count = len(content.trades.rows)
+    count = content.trades.count
     if not count:
         return '<section><h2>Trades</h2><p class="empty">No trade was closed.</p></section>'
     rows = _long_table(
@@ -239,7 +239,7 @@ def _doubts_section(content: ReportContent) -> str:
 
 def _long_table(content: Table, what: str, file: str, *, css: str = "", signed: Sequence[str] = ()) -> str:
     """Write a table that shows its first rows, more when asked, and says where all are."""
-    count, toggle, note = len(content.rows), "", ""
+    count, toggle, note = content.count, "", ""
     if count > tables.ROWS_SHOWN:
         embedded = min(count, tables.ROWS_EMBEDDED)
         toggle = (

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from qtrader.services.reporting.charts import thinned
 from qtrader.services.reporting.html_tables import ROWS_SHOWN
-from qtrader.services.reporting.report import Curve, Marker, PriceChart, ReportContent
+from qtrader.services.reporting.report import Curve, PriceChart, ReportContent
 
 #: Markers of a symbol in a page's data, and in its picture without script; beyond it every n-th is shown.
 MARKER_LIMIT: Final = 1_000
@@ -45,13 +45,13 @@ def _series(curve: Curve, digits: int) -> dict[str, Any]:
     return {"t": _steps(instants), "v": [_number(value, digits) for value in values]}
 
 
-def every_nth(markers: Sequence[Marker], limit: int) -> Sequence[Marker]:
-    """Keep every n-th marker, so that at most `limit` are left."""
-    return markers[:: -(-len(markers) // limit) or 1]
+def marker_step(count: int, limit: int) -> int:
+    """Give the n of which every n-th marker is kept, so that at most `limit` are left."""
+    return -(-count // limit) or 1
 
 
 def _price(chart: PriceChart) -> dict[str, Any]:
-    shown = every_nth(chart.markers, MARKER_LIMIT)
+    shown = chart.markers
     return {
         "name": chart.symbol,
         **_series(chart.closes, 7),

@@ -8,7 +8,7 @@ exist is None, never NaN or infinity.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from qtrader.services.reporting.benchmark_metrics import (
     information_ratio,
     tracking_error,
 )
+from qtrader.services.reporting.closed_trades import ClosedTrade
 from qtrader.services.reporting.drawdowns import (
     Drawdown,
     longest_drawdown_days,
@@ -74,7 +75,7 @@ from qtrader.services.reporting.returns import (
     wealth_index,
     yearly_returns,
 )
-from qtrader.services.reporting.trade_metrics import ClosedTrade, trade_statistics
+from qtrader.services.reporting.trade_metrics import trade_statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class PerformanceSummary:
 def summarize(
     account: AccountSeries,
     *,
-    trades: Sequence[ClosedTrade] = (),
+    trades: Iterable[ClosedTrade] = (),
     benchmark: Benchmark | None = None,
     conventions: MeasureConventions | None = None,
 ) -> PerformanceSummary:

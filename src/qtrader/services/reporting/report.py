@@ -34,11 +34,17 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class PriceChart:
-    """One symbol's closes, adjusted for splits as of the last bar, with the fills in it."""
+    """One symbol's closes, adjusted for splits as of the last bar, with the fills in it.
+
+    Of many fills every n-th has a marker: `markers` are those of the chart that a script draws,
+    `static_markers` the fewer ones of the picture without script; `marker_count` is how many fills there are.
+    """
 
     symbol: str
     closes: Curve
     markers: tuple[Marker, ...] = ()
+    static_markers: tuple[Marker, ...] = ()
+    marker_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,18 @@ class Table:
     """Rows under named columns.
 
     A column's format is text, number, days, count, money, percent, price, quantity or instant (microseconds).
+    `row_count` is how many rows there are in all where not all of them are here.
     """
 
     columns: tuple[str, ...]
     formats: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...] = ()
+    row_count: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are in all."""
+        return len(self.rows) if self.row_count is None else self.row_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,13 +172,15 @@ def _calendar_returns(
 ) -> tuple[PeriodReturn, ...]:
     values = float_column("wealth", wealth)
     require_same_length("valued_at_us", valued_at_us.size, "wealth", values.size)
-    last_row: dict[tuple[int, int | None], int] = {}
-    for row in range(1, values.size):
-        day = valuation_date(int(valued_at_us[row]))
-        last_row[day.year, day.month if by_month else None] = row
+    # The date of each valuation as `valuation_date` gives it, all at once.
+    dates = (np.asarray(valued_at_us, dtype=np.int64)[1:] - 1).astype("datetime64[us]")
+    numbers = dates.astype("datetime64[M]" if by_month else "datetime64[Y]").astype(np.int64)
+    is_last = np.append(numbers[1:] != numbers[:-1], [True] * (numbers.size > 0))
     periods: list[PeriodReturn] = []
     base = 0
-    for (year, month), row in last_row.items():
-        periods.append(PeriodReturn(year, month, total_return(values[[base, row]])))
+    for row in (np.flatnonzero(is_last) + 1).tolist():
+        number = int(numbers[row - 1])
+        year, month = (number // 12, number % 12 + 1) if by_month else (number, None)
+        periods.append(PeriodReturn(1970 + year, month, total_return(values[[base, row]])))
         base = row
     return tuple(periods)

@@ -1,40 +1,52 @@
-"""The reporting service: it collects what is valued while a run goes on, and measures it at the end."""
+"""The reporting service: it takes note of what is valued while a run goes on, and measures it at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from qtrader.events.base import BaseEvent
 from qtrader.events.events import ConsolidatedPortfolioEvent
-from qtrader.services.reporting.equity import BenchmarkSeries, account_series, traded_valuations
+from qtrader.services.reporting.equity import BenchmarkSeries, account_series
 from qtrader.services.reporting.metrics import MeasureConventions, PerformanceSummary, summarize
 from qtrader.services.reporting.trades import trades_from
+from qtrader.services.reporting.valuations import Valuations
 
 
 class ReportingService:
-    """Collect valuations; nothing is computed before somebody asks.
+    """Take note of valuations; nothing is computed before somebody asks.
 
     Args:
         initial_equity: the starting capital, the first point of the equity curve.
         trading_starts_us: valuations up to and including this instant are warmup and not measured.
+        read_valuations: gives the valuations again, from a log; without it the service keeps them.
     """
 
-    __slots__ = ("_initial_equity", "_trading_starts_us", "_valuations")
+    __slots__ = ("_initial_equity", "_kept", "_trading_starts_us", "_valuations")
 
-    def __init__(self, *, initial_equity: Decimal, trading_starts_us: int = -(2**63)) -> None:
+    def __init__(
+        self,
+        *,
+        initial_equity: Decimal,
+        trading_starts_us: int = -(2**63),
+        read_valuations: Callable[[], Iterable[ConsolidatedPortfolioEvent]] | None = None,
+    ) -> None:
         self._initial_equity = initial_equity
         self._trading_starts_us = trading_starts_us
-        self._valuations: list[ConsolidatedPortfolioEvent] = []
+        kept: list[ConsolidatedPortfolioEvent] = []
+        self._kept = kept if read_valuations is None else None
+        self._valuations = Valuations(read_valuations or (lambda: kept))
 
     def on_consolidated_portfolio(self, event: ConsolidatedPortfolioEvent) -> None:
-        """Keep a valuation."""
-        self._valuations.append(event)
+        """Take note of a valuation."""
+        if self._kept is not None:
+            self._kept.append(event)
+        self._valuations.add(event)
 
     @property
-    def valuations(self) -> tuple[ConsolidatedPortfolioEvent, ...]:
+    def valuations(self) -> Valuations:
         """Every valuation so far, in order."""
-        return tuple(self._valuations)
+        return self._valuations
 
     def summary(
         self,
@@ -56,7 +68,7 @@ class ReportingService:
             MetricInputError: an input is not usable, for example valuations that do not increase in time.
         """
         log = tuple(events)
-        valued = traded_valuations(self._valuations, self._trading_starts_us)
+        valued = self._valuations.after(self._trading_starts_us)
         account = account_series(self._initial_equity, began_us, valued, log)
         return summarize(
             account,

@@ -7,16 +7,15 @@ cent; a trade whose net profit is zero is neither won nor lost but counts as a t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Literal
 
+from qtrader.services.reporting.closed_trades import ClosedTrade, ClosedTrades
 from qtrader.services.reporting.metric_definition import Metric
-from qtrader.services.reporting.moments import MetricInputError, finite_or_none
+from qtrader.services.reporting.moments import finite_or_none
 from qtrader.services.reporting.returns import MICROSECONDS_PER_DAY
-
-TradeSide = Literal["long", "short"]
 
 _MONEY_PRECISION = 50
 
@@ -102,34 +101,6 @@ TRADE_METRICS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedTrade:
-    """One closed trade: net profit after `commission`, both in base currency, and return on entry value.
-
-    `return_fraction` is net profit / entry value (0.01 is 1 %), None where the entry value is zero.
-    """
-
-    net_pnl: Decimal
-    commission: Decimal
-    return_fraction: float | None
-    side: TradeSide
-    opened_at_us: int
-    closed_at_us: int
-
-    def __post_init__(self) -> None:
-        """Refuse amounts that are not finite and a close before the open."""
-        for name, amount in (("net_pnl", self.net_pnl), ("commission", self.commission)):
-            if not amount.is_finite():
-                msg = f"trade.{name}: found {amount}, a finite amount is required"
-                raise MetricInputError(msg)
-        if self.return_fraction is not None and not math.isfinite(self.return_fraction):
-            msg = f"trade.return_fraction: found {self.return_fraction}, a number or None is required"
-            raise MetricInputError(msg)
-        if self.closed_at_us < self.opened_at_us:
-            msg = f"trade.closed_at_us: found {self.closed_at_us} before opened_at_us {self.opened_at_us}"
-            raise MetricInputError(msg)
-
-
-@dataclass(frozen=True, slots=True)
 class TradeStatistics:
     """The statistics of closed trades; None where one does not exist, counts are zero without trades."""
 
@@ -153,71 +124,97 @@ class TradeStatistics:
     sqn: float | None
 
 
-def trade_statistics(trades: Sequence[ClosedTrade]) -> TradeStatistics:
+def trade_statistics(trades: Iterable[ClosedTrade]) -> TradeStatistics:
     """Give the statistics of `trades`; their order matters only among those closed at the same instant."""
-    ordered = sorted(trades, key=lambda trade: trade.closed_at_us)
+    closed = ClosedTrades.of(trades)
     with localcontext() as context:
         context.prec = _MONEY_PRECISION
-        amounts = [trade.net_pnl for trade in ordered]
-        wins = [amount for amount in amounts if amount > 0]
-        losses = [amount for amount in amounts if amount < 0]
-        returns = [trade.return_fraction for trade in ordered if trade.return_fraction is not None]
-        average_win, average_loss = _average(wins), _average(losses)
+        sums = _Sums(closed)
+        average_win, average_loss = _average(sums.wins), _average(sums.losses)
+        average = _average(sums.all)
         return TradeStatistics(
-            trade_count=len(ordered),
-            long_trade_count=len([trade for trade in ordered if trade.side == "long"]),
-            short_trade_count=len([trade for trade in ordered if trade.side == "short"]),
-            trade_net_pnl=float(_exact_sum(amounts)),
-            commission=float(_exact_sum([trade.commission for trade in ordered])),
-            win_rate=len(wins) / len(ordered) if ordered else None,
-            profit_factor=float(_exact_sum(wins) / -_exact_sum(losses)) if losses else None,
+            trade_count=sums.all.count,
+            long_trade_count=sums.long_count,
+            short_trade_count=sums.all.count - sums.long_count,
+            trade_net_pnl=float(sums.all.total),
+            commission=float(sums.commission),
+            win_rate=sums.wins.count / sums.all.count if sums.all.count else None,
+            profit_factor=float(sums.wins.total / -sums.losses.total) if sums.losses.count else None,
             payoff_ratio=None
             if average_win is None or average_loss is None
             else float(average_win / -average_loss),
-            expectancy=_as_float(_average(amounts)),
+            expectancy=_as_float(average),
             average_win=_as_float(average_win),
             average_loss=_as_float(average_loss),
-            best_trade=_as_float(max(amounts, default=None)),
-            worst_trade=_as_float(min(amounts, default=None)),
-            average_trade_return=math.fsum(returns) / len(returns) if returns else None,
-            average_holding_days=_average_holding_days(ordered),
-            longest_winning_streak=_longest_streak([amount > 0 for amount in amounts]),
-            longest_losing_streak=_longest_streak([amount < 0 for amount in amounts]),
-            sqn=_sqn(amounts),
+            best_trade=_as_float(sums.best),
+            worst_trade=_as_float(sums.worst),
+            average_trade_return=math.fsum(sums.returns) / len(sums.returns) if sums.returns else None,
+            average_holding_days=None
+            if not sums.all.count
+            else sums.held_us / sums.all.count / MICROSECONDS_PER_DAY,
+            longest_winning_streak=sums.wins.longest,
+            longest_losing_streak=sums.losses.longest,
+            sqn=_sqn(closed, average, sums),
         )
 
 
-def _exact_sum(amounts: Sequence[Decimal]) -> Decimal:
-    return sum(amounts, Decimal(0))
+class _Streak:
+    """Trades of one kind: how many, their sum, and the most in a row."""
+
+    __slots__ = ("_current", "count", "longest", "total")
+
+    def __init__(self) -> None:
+        self.count = self.longest = self._current = 0
+        self.total = Decimal(0)
+
+    def add(self, amount: Decimal, *, belongs: bool) -> None:
+        if not belongs:
+            self._current = 0
+            return
+        self.count += 1
+        self._current += 1
+        self.longest = max(self.longest, self._current)
+        self.total += amount
 
 
-def _average(amounts: Sequence[Decimal]) -> Decimal | None:
-    return _exact_sum(amounts) / len(amounts) if amounts else None
+class _Sums:
+    """What one pass over the trades, in the order of closing, adds up."""
+
+    def __init__(self, trades: Iterable[ClosedTrade]) -> None:
+        self.all, self.wins, self.losses = _Streak(), _Streak(), _Streak()
+        self.commission = Decimal(0)
+        self.best: Decimal | None = None
+        self.worst: Decimal | None = None
+        self.returns = array("d")
+        self.long_count = self.held_us = 0
+        for trade in trades:
+            amount = trade.net_pnl
+            self.all.add(amount, belongs=True)
+            self.wins.add(amount, belongs=amount > 0)
+            self.losses.add(amount, belongs=amount < 0)
+            self.best = amount if self.best is None else max(self.best, amount)
+            self.worst = amount if self.worst is None else min(self.worst, amount)
+            self.commission += trade.commission
+            self.long_count += trade.side == "long"
+            self.held_us += trade.closed_at_us - trade.opened_at_us
+            if trade.return_fraction is not None:
+                self.returns.append(trade.return_fraction)
+
+
+def _average(kind: _Streak) -> Decimal | None:
+    return kind.total / kind.count if kind.count else None
 
 
 def _as_float(amount: Decimal | None) -> float | None:
     return None if amount is None else finite_or_none(float(amount))
 
 
-def _average_holding_days(trades: Sequence[ClosedTrade]) -> float | None:
-    if not trades:
+def _sqn(trades: Iterable[ClosedTrade], average: Decimal | None, sums: _Sums) -> float | None:
+    count = sums.all.count
+    if average is None or count < 2 or sums.best == sums.worst:
         return None
-    held_us = sum(trade.closed_at_us - trade.opened_at_us for trade in trades)
-    return held_us / len(trades) / MICROSECONDS_PER_DAY
-
-
-def _longest_streak(flags: Sequence[bool]) -> int:
-    longest = current = 0
-    for flag in flags:
-        current = current + 1 if flag else 0
-        longest = max(longest, current)
-    return longest
-
-
-def _sqn(amounts: Sequence[Decimal]) -> float | None:
-    average = _average(amounts)
-    if average is None or len(amounts) < 2:
-        return None
-    variance = _exact_sum([(amount - average) ** 2 for amount in amounts]) / (len(amounts) - 1)
-    equal = all(amount == amounts[0] for amount in amounts)
-    return None if equal else float(Decimal(len(amounts)).sqrt() * average / variance.sqrt())
+    squares = Decimal(0)
+    for trade in trades:
+        squares += (trade.net_pnl - average) ** 2
+    variance = squares / (count - 1)
+    return float(Decimal(count).sqrt() * average / variance.sqrt())

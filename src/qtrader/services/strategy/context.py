@@ -26,6 +26,7 @@ from qtrader.services.strategy.arguments import (
     positive,
     terms_of,
 )
+from qtrader.services.strategy.instant_bars import InstantBars
 from qtrader.services.strategy.orders import OrderView, order_id_of
 from qtrader.services.strategy.sight import Sight, Surroundings
 
@@ -301,7 +302,13 @@ class Context(Sight):
             msg = f"strategy {self.strategy_id}: the run has ended; {wish} can no longer be sent"
             raise StrategyError(msg)
         bar = self.bar
-        return (self._cause, self._instant_us) if bar is None else (bar, bar.closed_at_us)
+        if bar is not None:
+            return bar, bar.closed_at_us
+        cause = self._cause
+        if isinstance(cause, InstantBars):
+            # Only now does anybody need the event; once it is made it stands for all signals from here.
+            cause = self._cause = cause[-1]
+        return cause, self._instant_us
 
     def _decision_price(self, symbol: str) -> Decimal:
         if self.bar is not None and self.bar.symbol == symbol:

@@ -1,8 +1,8 @@
 """What a strategy is, and how one is found and made.
 
-A strategy is any object with an `on_bar(bar, context)` or an `on_slice(bars, context)`; the other handlers
-are optional. `Strategy` is a convenient base: annotated class attributes are its parameters, and a wrong
-parameter is an error that lists the right ones.
+A strategy is any object with an `on_bar(bar, context)` or an `on_slice(bars, context)`, or with
+`signals(panel)` instead of both; the other handlers are optional. `Strategy` is a convenient base: annotated
+class attributes are its parameters, and a wrong parameter is an error that lists the right ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from qtrader.errors import ConfigError, StrategyFailedError
 from qtrader.market.intervals import in_order
-from qtrader.services.strategy.shape import annotations_of, check_handlers, check_parameter
+from qtrader.services.strategy.shape import annotations_of, check_form, check_handlers, check_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from qtrader.services.strategy.context import Context
 
-#: The handlers a strategy may have; it needs one of the first two.
+#: The handlers a strategy may have; it needs one of the first two, or `signals(panel)` instead of both.
 HANDLERS = (
     "on_bar",
     "on_slice",
@@ -154,18 +154,15 @@ class StrategySpec:
             library: names of shipped strategies and where they are ("module:Class").
 
         Raises:
-            ConfigError: it cannot be found, takes no such parameter or value, has no handler, or has a method
-                that is named like one.
+            ConfigError: it cannot be found, takes no such parameter or value, has no handler, has both forms
+                at once, or has a method that is named like a handler.
         """
         found = load(self.strategy, library) if isinstance(self.strategy, str) else self.strategy
         made = (
             _construct(found, self.parameters) if inspect.isclass(found) else _copied(found, self.parameters)
         )
         check_handlers(made, HANDLERS, made.parameters() if isinstance(made, Strategy) else ())
-        if not callable(getattr(made, "on_bar", None)) and not callable(getattr(made, "on_slice", None)):
-            wanted = "neither on_bar(bar, context) nor on_slice(bars, context)"
-            msg = f"{type(made).__name__} is no strategy: it has {wanted}"
-            raise ConfigError(msg)
+        check_form(made)
         return made
 
 

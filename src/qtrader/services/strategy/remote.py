@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         SignalRejectedEvent,
         ValuationTriggerEvent,
     )
+    from qtrader.market.tape import Tape
 
 #: `-P` keeps the working directory off the worker's import path; it gets the engine's path instead.
 _COMMAND = (sys.executable, "-P", "-m", "qtrader.services.strategy.worker")
@@ -72,6 +73,8 @@ class RemoteStrategies:
     has_notices = False
     #: Each instant's bars are wanted together.
     has_slices = True
+    #: Bars travel as events.
+    takes_rows = False
 
     def __init__(
         self, facts: WorkerFacts, publish: Callable[[BaseEvent], None], *, command: Sequence[str] = _COMMAND
@@ -90,6 +93,20 @@ class RemoteStrategies:
 
     def direct_handler(self) -> None:
         """Return None: no strategy of another process can be called."""
+
+    def next_signal_row(self) -> None:
+        """Return None: every bar goes to the worker."""
+
+    def next_planned_row(self) -> int:
+        """Return a row beyond all: no strategy of another process is followed here."""
+        return 2**63 - 1
+
+    def on_rows(self, tape: Tape, start: int, stop: int) -> None:
+        """Do nothing: bars travel as events, with `on_slice`."""
+
+    def rows_before(self, stop: int) -> list[int]:  # noqa: ARG002 - the service's own surface
+        """Return nothing: no strategy of another process is followed here."""
+        return []
 
     def on_start(self, instant_us: int) -> None:
         """Start the worker and let strategies prepare.

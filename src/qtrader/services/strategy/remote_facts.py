@@ -8,6 +8,7 @@ strategies print goes too. So the pipe between the two carries contract JSON and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,8 +41,8 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker must be told before the first event.
 
     `intervals` are those of the run, the finest first, and `intervals_of` those of which each symbol has
-    bars; marks are made of the first, and the keys are the symbols of the run, in order. `opened_at_us` is
-    the instant of `on_start`.
+    bars; marks are made of the first, and the keys are the symbols of the run, in order. `quantity_steps`
+    are what quantities are multiples of, 1 for a symbol without. `opened_at_us` is the instant of `on_start`.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     universe: tuple[Membership, ...] | None = None
     import_from: tuple[str, ...] = ()
+    quantity_steps: dict[str, Decimal] = {}
     opened_at_us: int = 0
 
     def to_arguments(self) -> list[str]:

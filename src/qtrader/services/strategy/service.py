@@ -9,12 +9,13 @@ contract JSON.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from qtrader.errors import HandlerError, StrategyFailedError
+import numpy as np
+
 from qtrader.events import codec
 from qtrader.events.base import BaseEvent
-from qtrader.events.event_bus import handler_error
 from qtrader.events.events import (
     FillEvent,
     OrderEvent,
@@ -25,28 +26,23 @@ from qtrader.events.events import (
 )
 from qtrader.events.identity import Origin
 from qtrader.services.strategy.context import Context
+from qtrader.services.strategy.instant_bars import InstantBars
 from qtrader.services.strategy.orders import OrderProjection
-from qtrader.services.strategy.protocol import Strategy
+from qtrader.services.strategy.runner import NOTICES, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from decimal import Decimal
 
     from qtrader.market.history import BarHistory
+    from qtrader.market.tape import Longs, Tape
     from qtrader.market.universe import Universe
     from qtrader.services.account import AccountView
+    from qtrader.services.strategy.runner import BarHandler, Notice
     from qtrader.services.strategy.visible import VisibleIntervals
 
-    BarHandler = Callable[[PriceBarEvent, Context], None]
-    Notice = FillEvent | OrderUpdateEvent | SignalRejectedEvent | OrderRequestRejectedEvent
 
-#: Which handler of a strategy takes which notice.
-_NOTICES = {
-    FillEvent: "on_fill",
-    OrderUpdateEvent: "on_order",
-    SignalRejectedEvent: "on_refusal",
-    OrderRequestRejectedEvent: "on_request_refusal",
-}
+def _one_unit(symbol: str) -> Decimal:  # noqa: ARG001 - the same for all
+    return Decimal(1)
 
 
 class StrategyService:
@@ -66,6 +62,11 @@ class StrategyService:
         trading_starts_us: instants up to and including this one are warmup.
         seed: what `context.rng` is derived from, with the strategy's id.
         visible: the intervals of the run, and which of them strategies see.
+        tape: the bars of the run, for strategies on columns; without one they are asked instant by instant.
+        quantity_step: gives what a symbol's quantities are multiples of.
+
+    Raises:
+        ConfigError: a strategy on columns sees bars of several intervals, or says no lookback for a stream.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class StrategyService:
         trading_starts_us: int = -(2**63),
         seed: int = 0,
         visible: VisibleIntervals,
+        tape: Tape | None = None,
+        quantity_step: Callable[[str], Decimal] = _one_unit,
     ) -> None:
         self.account = account
         self.orders = OrderProjection()
@@ -96,32 +99,64 @@ class StrategyService:
         self._symbols = symbols
         self._universe = universe
         self._runners = {
-            name: _Runner(
+            name: Runner(
                 strategy,
                 Context(name, self, publish, Origin(run_id, "strategy_service", f"strategy:{name}"), seed),
                 visible.of(name),
+                quantity_step,
             )
             for name, strategy in strategies.items()
         }
-        self._routes: dict[str, tuple[_Runner, ...]] = {
-            symbol: tuple(
-                runner
-                for name, runner in self._runners.items()
-                if runner.on_bar is not None and symbol in symbols_of.get(name, symbols)
-            )
-            for symbol in symbols
-        }
+        self._run_id = run_id
+        self._tape = tape
         self._symbols_of = dict(symbols_of)
-        self.has_slices = any(runner.on_slice is not None for runner in self._runners.values())
+        for name, runner in self._on_columns():
+            seen = self._seen_by(name)
+            if tape is None:
+                runner.expect_stream(*seen)
+        self._connect()
         self._wanted_notices = frozenset[type[BaseEvent]]().union(
             *(runner.wanted_notices for runner in self._runners.values())
         )
         #: Whether some strategy waits for a notice; the engine then holds a full instant.
         self.has_notices = False
 
+    def _on_columns(self) -> list[tuple[str, Runner]]:
+        return [(name, runner) for name, runner in self._runners.items() if runner.follower is not None]
+
+    def _seen_by(self, name: str) -> tuple[tuple[str, ...], str]:
+        """Return the symbols and the interval that a strategy on columns sees."""
+        symbols = tuple(sorted(self._symbols_of.get(name, self._symbols)))
+        return symbols, self.visible.only_of(name, symbols)
+
+    def _connect(self) -> None:
+        """Work out who is handed what."""
+        runners, symbols = self._runners, self._symbols
+        self._routes: dict[str, tuple[Runner, ...]] = {
+            symbol: tuple(
+                runner
+                for name, runner in runners.items()
+                if runner.on_bar is not None and symbol in self._symbols_of.get(name, symbols)
+            )
+            for symbol in symbols
+        }
+        self.has_slices = any(runner.on_slice is not None for runner in runners.values())
+        followers = [runner.follower for runner in runners.values() if runner.follower is not None]
+        #: The strategies on columns, and whether there are no others.
+        self._followers = tuple(followers)
+        self._are_all_on_columns = len(followers) == len(runners)
+        #: Whether rows do for all strategies: no one is called with every bar.
+        self.takes_rows = all(
+            runner.on_bar is None or runner.follower is not None for runner in runners.values()
+        )
+
     def symbols(self) -> tuple[str, ...]:
         """Return every symbol of the run."""
         return self._symbols
+
+    def has_symbol(self, symbol: str) -> bool:
+        """Tell whether the run has a symbol."""
+        return symbol in self._routes
 
     def members(self, instant_us: int) -> tuple[str, ...]:
         """Return the symbols of the universe at an instant."""
@@ -147,9 +182,39 @@ class StrategyService:
         return runner.on_bar if runner.intervals is None else runner.on_any_bar, runner.context
 
     def on_start(self, instant_us: int) -> None:
-        """Let strategies prepare, before the first bar."""
+        """Let strategies prepare, before the first bar, and ask those on columns what they want."""
         for runner in self._runners.values():
             runner.call("on_start", instant_us, None)
+        if self._tape is not None:
+            for name, runner in self._on_columns():
+                runner.ask(self._tape, *self._seen_by(name))
+            self._connect()
+
+    def take_in(self, bars: Sequence[PriceBarEvent]) -> None:
+        """Show strategies on columns the bars of an instant of a stream, before any strategy handles one."""
+        asked = self._on_columns()
+        for _, runner in asked:
+            runner.take_in(bars)
+        if asked:
+            self._connect()
+
+    def next_signal_row(self) -> int | None:
+        """Return the first row at which a strategy wants something; None unless all are on columns.
+
+        Up to there no strategy needs a bar.
+        """
+        followers = self._followers
+        if not self._are_all_on_columns:
+            return None
+        return followers[0].next_row if len(followers) == 1 else min(each.next_row for each in followers)
+
+    def next_planned_row(self) -> int:
+        """Return the first row at whose bar a strategy on columns wants something, 2**63 - 1 for none."""
+        return min((each.next_row for each in self._followers if not each.has_weights), default=2**63 - 1)
+
+    def rows_before(self, stop: int) -> list[int]:
+        """Return the rows before a row whose bars strategies on columns need next."""
+        return [row for follower in self._followers for row in follower.rows_before(stop)]
 
     def on_stop(self, instant_us: int) -> None:
         """Hand out what is left and let strategies finish."""
@@ -191,7 +256,7 @@ class StrategyService:
         for runner in self._runners.values():
             notices, runner.notices = runner.notices, []
             for notice in notices:
-                runner.call(_NOTICES[type(notice)], instant_us, notice)
+                runner.call(NOTICES[type(notice)], instant_us, notice)
 
     def on_bar(self, bar: PriceBarEvent) -> None:
         """Hand a bar to the strategies that see its symbol and interval."""
@@ -204,7 +269,6 @@ class StrategyService:
         """Hand all bars of an instant at once to the strategies that want them so."""
         if not self.has_slices or not bars:
             return
-        instant_us = bars[0].closed_at_us
         for name, runner in self._runners.items():
             if runner.on_slice is None:
                 continue
@@ -213,7 +277,31 @@ class StrategyService:
             if intervals is not None:
                 chosen = [bar for bar in chosen if bar.interval in intervals]
             if chosen:
-                runner.on_slice_event(tuple(chosen), instant_us)
+                runner.on_slice_event(InstantBars.of_events(chosen, self._symbols))
+
+    def on_rows(self, tape: Tape, start: int, stop: int) -> None:
+        """Hand the rows of an instant, from `start` to before `stop`, to those strategies without events."""
+        if not self.has_slices:
+            return
+        closed_at_us = int(tape.closed_at_us[start])
+        for name, runner in self._runners.items():
+            if runner.on_slice is not None:
+                rows = self._rows_seen(tape, name, start, stop)
+                if isinstance(rows, slice) or len(rows):
+                    runner.on_slice_event(InstantBars.of_rows(tape, rows, closed_at_us, self._run_id))
+
+    def _rows_seen(self, tape: Tape, name: str, start: int, stop: int) -> slice | Longs:
+        """Return which rows of an instant a strategy sees."""
+        symbols, intervals = self._symbols_of.get(name), self._runners[name].intervals
+        if symbols is None and intervals is None:
+            return slice(start, stop)
+        seen = np.ones(stop - start, dtype=np.bool_)
+        if symbols is not None:
+            seen &= np.isin(tape.symbol_index[start:stop], [tape.symbol_place(symbol) for symbol in symbols])
+        if intervals is not None:
+            places = [place for place, interval in enumerate(tape.intervals) if interval in intervals]
+            seen &= np.isin(tape.interval_index[start:stop], places)
+        return start + np.flatnonzero(seen)
 
     def _keep(self, notice: Notice) -> None:
         runner = self._runners.get(notice.strategy_id)
@@ -221,71 +309,3 @@ class StrategyService:
             # As it would arrive in another process: its Decimals in their canonical form.
             runner.notices.append(codec.decode_as(type(notice), codec.encode(notice, is_validated=True)))
             self.has_notices = True
-
-
-class _Runner:
-    """One strategy with its context, its notices, and the intervals that it sees (None for all)."""
-
-    def __init__(self, strategy: Any, context: Context, intervals: frozenset[str] | None) -> None:
-        self.strategy = strategy
-        self.context = context
-        self.intervals = intervals
-        self.on_bar: BarHandler | None = getattr(strategy, "on_bar", None)
-        self.on_slice: Callable[[tuple[PriceBarEvent, ...], Context], None] | None = getattr(
-            strategy, "on_slice", None
-        )
-        self.notices: list[Notice] = []
-        self.wanted_notices = frozenset(kind for kind, handler in _NOTICES.items() if self.takes(handler))
-
-    def takes(self, handler: str) -> bool:
-        """Tell whether the strategy has a handler of its own, not the base's empty one."""
-        own = getattr(type(self.strategy), handler, None) or getattr(self.strategy, handler, None)
-        return own is not None and own is not getattr(Strategy, handler, None)
-
-    def call(self, handler: str, instant_us: int, event: BaseEvent | None) -> None:
-        """Call one of the optional handlers, if the strategy has it."""
-        if not self.takes(handler):
-            return
-        self.context.turn_to(instant_us, event)
-        method = getattr(self.strategy, handler)
-        name = f"{type(self.strategy).__name__}.{handler}"
-        try:
-            if event is None:
-                method(self.context)
-            else:
-                method(event, self.context)
-        except HandlerError:
-            raise
-        except Exception as cause:
-            if event is None:
-                found = f"{type(cause).__name__}: {cause}"
-                msg = f"{name} of strategy {self.context.strategy_id!r} failed: {found}"
-                raise StrategyFailedError(msg) from cause
-            raise handler_error(event, name, cause, StrategyFailedError) from cause
-
-    def on_any_bar(self, bar: PriceBarEvent, context: Context) -> None:  # noqa: ARG002 - it is the strategy's own
-        """Call `on_bar` if the strategy sees bars of this interval."""
-        if bar.interval in self.intervals:  # type: ignore[operator]  # asked for by the caller
-            self.on_bar_event(bar)
-
-    def on_bar_event(self, bar: PriceBarEvent) -> None:
-        """Call `on_bar`."""
-        self.context.bar = bar
-        try:
-            self.on_bar(bar, self.context)  # type: ignore[misc]  # the routes hold only runners that have it
-        except HandlerError:
-            raise
-        except Exception as cause:
-            name = f"{type(self.strategy).__name__}.on_bar"
-            raise handler_error(bar, name, cause, StrategyFailedError) from cause
-
-    def on_slice_event(self, bars: tuple[PriceBarEvent, ...], instant_us: int) -> None:
-        """Call `on_slice`; what it signals is an effect of the instant's last bar."""
-        self.context.turn_to(instant_us, bars[-1])
-        try:
-            self.on_slice(bars, self.context)  # type: ignore[misc]  # asked for by the caller
-        except HandlerError:
-            raise
-        except Exception as cause:
-            name = f"{type(self.strategy).__name__}.on_slice"
-            raise handler_error(bars[-1], name, cause, StrategyFailedError) from cause

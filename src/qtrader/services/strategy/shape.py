@@ -77,6 +77,30 @@ def check_handlers(strategy: Any, handlers: Sequence[str], parameters: Collectio
         raise ConfigError(msg)
 
 
+def is_on_columns(strategy: Any) -> bool:
+    """Tell whether a strategy says what it wants on columns."""
+    return callable(getattr(strategy, "signals", None))
+
+
+def check_form(strategy: Any) -> None:
+    """Refuse an object that is no strategy, or two kinds of one at once.
+
+    Raises:
+        ConfigError: naming the methods that it has, and what is allowed.
+    """
+    name = type(strategy).__name__
+    handlers = [each for each in ("on_bar", "on_slice") if callable(getattr(strategy, each, None))]
+    if is_on_columns(strategy):
+        if handlers:
+            found = f"{name} has signals(panel) and {' and '.join(handlers)}"
+            msg = f"{found}; allowed is one form: on columns, or bar by bar"
+            raise ConfigError(msg)
+    elif not handlers:
+        wanted = "neither on_bar(bar, context) nor on_slice(bars, context) nor signals(panel)"
+        msg = f"{name} is no strategy: it has {wanted}"
+        raise ConfigError(msg)
+
+
 def _fits(value: Any, name: str) -> bool:
     return isinstance(value, _TAKES[name]) and (name == "bool" or not isinstance(value, bool))
 

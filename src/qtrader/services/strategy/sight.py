@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qtrader.events.events import PriceBarEvent
     from qtrader.market.history import BarHistory, HistoryWindow
     from qtrader.services.account import AccountView
+    from qtrader.services.strategy.instant_bars import InstantBars
     from qtrader.services.strategy.orders import OrderProjection, OrderView
     from qtrader.services.strategy.visible import VisibleIntervals
 
@@ -47,6 +48,10 @@ class Surroundings(Protocol):
         """Return every symbol of the run."""
         ...
 
+    def has_symbol(self, symbol: str) -> bool:
+        """Tell whether the run has a symbol."""
+        ...
+
     def members(self, instant_us: int) -> tuple[str, ...]:
         """Return the symbols of the universe at an instant."""
         ...
@@ -63,10 +68,10 @@ class Sight:
         self.bar: PriceBarEvent | None = None
         self._surroundings = surroundings
         self._instant_us = 0
-        self._cause: BaseEvent | None = None
+        self._cause: BaseEvent | InstantBars | None = None
 
-    def turn_to(self, instant_us: int, cause: BaseEvent | None) -> None:
-        """Stand at an instant outside `on_bar`; signals from here are effects of `cause`."""
+    def turn_to(self, instant_us: int, cause: BaseEvent | InstantBars | None) -> None:
+        """Stand at an instant outside `on_bar`; signals from here are effects of `cause`, or its last bar."""
         self.bar = None
         self._instant_us = instant_us
         self._cause = cause
@@ -171,8 +176,8 @@ class Sight:
         return self._surroundings.account
 
     def _check_symbol(self, symbol: str) -> None:
-        known = self._surroundings.symbols()
-        if symbol not in known:
+        if not self._surroundings.has_symbol(symbol):
+            known = self._surroundings.symbols()
             shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
             msg = f"strategy {self.strategy_id}: unknown symbol {symbol!r}; this run has {shown}"
             raise StrategyError(msg)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtrader.errors import StrategyError
+from qtrader.errors import ConfigError, StrategyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class VisibleIntervals:
@@ -42,6 +42,23 @@ class VisibleIntervals:
         """Return the intervals that a strategy sees; None where it sees every bar."""
         seen = self._chosen.get(strategy_id)
         return None if seen is None else frozenset(seen)
+
+    def only_of(self, strategy_id: str, symbols: Iterable[str]) -> str:
+        """Return the one interval of which a strategy sees bars of some symbols.
+
+        Raises:
+            ConfigError: it sees bars of several.
+        """
+        seen = self._chosen.get(strategy_id, self._every)
+        known = {name for symbol in symbols for name in self._of_symbols.get(symbol, ())}
+        found = [name for name in self._every if name in seen and name in known]
+        if len(found) > 1:
+            msg = (
+                f"strategy {strategy_id!r} works on columns of one interval and sees bars of "
+                f"{', '.join(found)}; name one of them: StrategySpec(…, intervals={found[-1]!r})"
+            )
+            raise ConfigError(msg)
+        return found[0] if found else seen[0]
 
     def of_history(self, strategy_id: str, symbol: str, wanted: str | None = None) -> str | None:
         """Return the interval of which a strategy is shown a symbol's past; None for the symbol's finest.

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import traceback
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from qtrader.clock import to_epoch_us
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from qtrader.services.strategy.context import Context
 
+ONE: Final = Decimal(1)
 #: Exit codes of the command.
 FAILED: Final = 3
 ABANDONED: Final = 4
@@ -74,7 +76,9 @@ class StrategyWorker:
         self._marks = StreamMarks()
         self._history = StreamHistory(self._finest)
         self._bus = EventBus(run_id=facts.run_id, is_automatic=False)
-        account = AccountProjection(self._marks.mark, facts.base_currency, facts.ledger_scale)
+        account = AccountProjection(
+            self._marks.mark, facts.base_currency, facts.ledger_scale, lambda: self._marks.version
+        )
         self._service = StrategyService(
             strategies,
             symbols_of={
@@ -90,6 +94,7 @@ class StrategyWorker:
             universe=None if facts.universe is None else Universe(facts.universe),
             trading_starts_us=facts.trading_starts_us,
             seed=facts.seed,
+            quantity_step=lambda symbol: facts.quantity_steps.get(symbol, ONE),
             visible=VisibleIntervals(
                 facts.intervals,
                 facts.intervals_of,
@@ -146,6 +151,7 @@ class StrategyWorker:
         return None
 
     def _decide(self, bars: list[PriceBarEvent]) -> None:
+        self._service.take_in(bars)
         for bar in bars:
             self._history.add(bar)
             if bar.interval == self._finest[bar.symbol]:

@@ -22,6 +22,7 @@ from qtrader.libraries.indicators import (
     macd,
     rsi,
     sma,
+    windows,
 )
 from qtrader.libraries.indicators.windows import Floats, anchor_interval
 
@@ -134,6 +135,30 @@ def test_lengths_around_an_anchor(period: int, extra: int, anchors: int) -> None
     bands = BollingerBands(period + 1)
     uppers = [bands.update(value).upper for value in values.tolist()]
     assert_same_bits(bands, uppers, bollinger_bands(values, period + 1).upper)
+
+
+@pytest.mark.parametrize("block_values", [1, 600, 1_000])
+@pytest.mark.parametrize("period", [1, 10, 200])
+def test_blocks_that_are_worked_on_together_do_not_show(
+    monkeypatch: pytest.MonkeyPatch, block_values: int, period: int
+) -> None:
+    monkeypatch.setattr(windows, "_BLOCK_VALUES", block_values)
+    values = np.random.default_rng(3).uniform(90.0, 110.0, 2_500)
+    for rows in (period, period + 255, period + 256, 1_025, 2_500):
+        mean = SMA(period)
+        part = values[:rows]
+        assert_same_bits(mean, [mean.update(value) for value in part.tolist()], sma(part, period))
+
+
+@pytest.mark.parametrize("indicator", [SMA(5), SMA(200), BollingerBands(20)], ids=repr)
+def test_from_any_anchor_on_columns_are_the_same(indicator: Any) -> None:
+    values = np.random.default_rng(4).uniform(90.0, 110.0, 3_000)
+    whole = np.atleast_2d(indicator.on_columns(values))
+    for times in (1, 2, 3):
+        begin = times * indicator.column_anchor
+        part = np.atleast_2d(indicator.on_columns(values[begin:]))
+        warm = indicator.warmup - 1
+        assert part[:, warm:].tobytes() == whole[:, begin + warm :].tobytes()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.factories import Ledger, tape_of
 from tests.unit.services.strategy.stage import Stage
@@ -53,6 +53,7 @@ def said(tape: Tape, **stage: Any) -> list[tuple[int, str]]:
 closes_lists = st.lists(st.integers(5_000, 20_000).map(lambda cents: cents / 100), min_size=8, max_size=31)
 
 
+@settings(deadline=None)
 @given(closes_lists, st.integers(1, 4), st.integers(1, 4))
 def test_shorts_and_longs_follow_every_cross(closes: list[float], fast: int, more: int) -> None:
     expected = crosses(closes, fast, fast + more)
@@ -63,6 +64,7 @@ def test_shorts_and_longs_follow_every_cross(closes: list[float], fast: int, mor
     ]
 
 
+@settings(deadline=None)
 @given(closes_lists, st.integers(1, 4), st.integers(1, 4))
 def test_without_shorts_it_only_closes_what_is_held(closes: list[float], fast: int, more: int) -> None:
     expected: list[tuple[int, str]] = []
@@ -94,6 +96,7 @@ def test_crosses_a_trader_can_read(name: str, closes: list[float], expected: lis
     assert said(tape_of({"AAPL": [float(close) for close in closes]}), strategy=strategy) == expected
 
 
+@settings(deadline=None)
 @given(closes_lists, st.integers(2, 7), st.sampled_from([2.0, 4.0, 0.5]))
 def test_a_split_is_no_cross(closes: list[float], split_day: int, ratio: float) -> None:
     # Powers of two divide and multiply without rounding, so that both tapes have the same signal series.

@@ -71,7 +71,9 @@ def page() -> str:
     )
     run_with_benchmark = {name: getattr(run, name) for name in CompletedRun.__dataclass_fields__}
     assert run.tape is not None
-    run_with_benchmark["benchmark"] = BenchmarkSeries.from_tape(run.tape, "MSFT")
+    run_with_benchmark["benchmark"] = BenchmarkSeries.from_tape_at(
+        run.tape, "MSFT", run.tape.instants_us.tolist()
+    )
     return page_of(CompletedRun(**run_with_benchmark))
 
 

@@ -19,10 +19,10 @@ from qtrader.services.reporting.equity import (
     BenchmarkSeries,
     account_series,
     periods_per_year,
-    traded_valuations,
     trading_began_us,
 )
 from qtrader.services.reporting.service import ReportingService
+from qtrader.services.reporting.valuations import Valuations
 
 D = Decimal
 
@@ -63,7 +63,7 @@ def test_the_service_measures_what_it_collected() -> None:
     for valuation in builder.valuations:
         service.on_consolidated_portfolio(valuation)
     summary = service.summary(builder.store.decision_events, began_us=us(2012, 1, 2, 14, 30))
-    assert service.valuations == tuple(builder.valuations)
+    assert list(service.valuations) == builder.valuations
     assert summary.metrics["total_return"] == pytest.approx(0.2099, abs=1e-12)
     assert summary.metrics["trade_count"] == 0
     assert summary.metrics["time_in_market"] == 1.0
@@ -78,8 +78,8 @@ def test_a_run_without_valuations_has_measures_that_do_not_exist() -> None:
 def test_valuations_of_the_warmup_are_left_out() -> None:
     builder = run_of_three_days()
     starts_us = us(2012, 1, 2, 21)
-    kept = traded_valuations(builder.valuations, starts_us)
-    assert [one.session.day for one in kept] == [3, 4]
+    kept = Valuations.of(builder.valuations).after(starts_us)
+    assert [one.session.day for one in kept] == [day.day for day in kept.sessions] == [3, 4]
     assert trading_began_us(builder.tape, starts_us, [us(2012, 1, 3, 21)]) == us(2012, 1, 3, 14, 30)
     service = ReportingService(initial_equity=D(99990), trading_starts_us=starts_us)
     for valuation in builder.valuations:
@@ -110,14 +110,14 @@ def test_money_paid_in_later_is_a_flow_and_no_gain() -> None:
 
 def test_a_benchmark_is_looked_up_as_of_each_instant_and_adjusted_for_splits() -> None:
     tape = tape_of({"AAPL": [100.0, 110.0, 60.5]}, factors={"AAPL": [1.0, 1.0, 2.0]})
-    series = BenchmarkSeries.from_tape(tape, "AAPL")
+    series = BenchmarkSeries.from_tape_at(tape, "AAPL", tape.instants_us.tolist())
     instants = np.array([us(2012, 1, 2), us(2012, 1, 2, 21), us(2012, 1, 3, 23), us(2012, 1, 5)])
     assert series.at(instants).tolist() == [100.0, 100.0, 110.0, 121.0]
     found = series.over(instants)
     assert found.returns == pytest.approx([0.0, 0.1, 0.1])
     assert (found.name, found.total_return) == ("AAPL", False)
     with pytest.raises(DataError, match="'XYZ' is not on the tape"):
-        BenchmarkSeries.from_tape(tape, "XYZ")
+        BenchmarkSeries.from_tape_at(tape, "XYZ", tape.instants_us.tolist())
 
 
 def daily(symbol: str, days: list[int]) -> SymbolColumns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from tests.factories import RUN_ID, Ledger, Recorder, at_us, tape_of
@@ -32,6 +33,8 @@ class Stage:
         trading_starts_day: int | None = None,
         seed: int = 0,
         ledger: Ledger | None = None,
+        is_stream: bool = False,
+        quantity_step: str = "1",
     ) -> None:
         made = strategies if isinstance(strategies, dict) else {"sma": strategies}
         self.tape = tape_of(CLOSES) if tape is None else tape
@@ -56,11 +59,14 @@ class Stage:
                 {symbol: self.tape.intervals_of(symbol) for symbol in self.tape.symbols},
                 intervals or {},
             ),
+            tape=None if is_stream else self.tape,
+            quantity_step=lambda _symbol: Decimal(quantity_step),
         )
 
     def play(self, *days: int) -> Stage:
         for day in days or range(1, 32):
             bars = [bar for bar in self.tape.bars(run_id=RUN_ID) if bar.closed_at_us == at_us(day)]
+            self.service.take_in(bars)
             self.service.deliver_notices(at_us(day))
             for bar in bars:
                 self.service.on_bar(bar)

@@ -48,9 +48,8 @@ class TestPresent:
 
         seen: list[Any] = []
         stage = Stage(Play(on_bar))
-        ledger = Ledger("1000")
+        ledger = Ledger("1000", mark=stage.marks.mark)
         stage.ledger.account = ledger.account
-        ledger.account._mark = stage.marks.mark
         stage.service.account = ledger.account
         ledger.trade("5", "100")
         stage.play(1, 2, 3)
