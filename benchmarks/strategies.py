@@ -13,10 +13,9 @@ from qtrader.services.strategy.signals import Signals
 from qtrader.services.strategy.vector import VectorStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from qtrader.events.events import PriceBarEvent
     from qtrader.services.strategy.context import Context
+    from qtrader.services.strategy.instant_bars import InstantBars
     from qtrader.services.strategy.panel import Panel
 
 __all__ = [
@@ -70,9 +69,9 @@ class SliceSMADualCross(Strategy):
         self._seen = 0
         self._held: set[str] = set()
 
-    def on_slice(self, bars: Sequence[PriceBarEvent], context: Context) -> None:
+    def on_slice(self, bars: InstantBars, context: Context) -> None:
         """Take an instant in and signal where the averages have crossed."""
-        close = np.rint(np.array([bar.close for bar in bars]) * 100)
+        close = np.rint(bars.close * 100)
         place, seen, ring, slow = self._seen % self.slow, self._seen, self._ring, self.slow
         self._short += close
         self._long += close
@@ -85,8 +84,8 @@ class SliceSMADualCross(Strategy):
             return
         now = np.sign(self._short * slow - self._long * self.fast)
         now = np.where(now == 0, self._state, now)
-        for crossed in np.flatnonzero((now != self._state) & (self._state != 0)):
-            symbol = bars[crossed].symbol
+        for crossed in np.flatnonzero((now != self._state) & (self._state != 0)).tolist():
+            symbol = bars.symbols[crossed]
             if now[crossed] > 0:
                 self._held.add(symbol)
                 context.emit_signal(symbol, SignalIntention.OPEN_LONG, reason="crossed above")

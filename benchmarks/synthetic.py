@@ -15,7 +15,7 @@ from qtrader.engine.inputs import Inputs
 from qtrader.market.calendars import get_calendar
 from qtrader.market.instruments import Instrument, Instruments
 from qtrader.market.tape_build import SymbolColumns, build_tape
-from qtrader.services.data.assembly import LoadedData
+from qtrader.services.data.loaded import LoadedData
 from qtrader.services.data.report import LoadReport
 
 if TYPE_CHECKING:

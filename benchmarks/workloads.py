@@ -52,7 +52,7 @@ class Workload:
     about: str
     cases: tuple[Case, ...]
     goals: tuple[Goal, ...] = ()
-    fills: Callable[[Path], int] | None = None
+    fills: Callable[[Path, int | None], int] | None = None
     warms_caches: bool = False
     unit: str = "bars"
 
@@ -177,32 +177,36 @@ def sweeps(scale: int) -> tuple[Workload, ...]:
     return (
         sweep_of("W3", "10,000 minute bars x 400 (fast, slow) pairs", Dataset(1, 10_000 // scale), 400),
         sweep_of(
-            "W1 sweep", f"{MINUTES // scale:,} minute bars x 16 pairs", Dataset(1, MINUTES // scale), 16
+            "W1 sweep", f"{MINUTES // scale:,} minute bars x 400 pairs", Dataset(1, MINUTES // scale), 400, 16
         ),
         sweep_of(
             "W2 sweep",
-            f"500 symbols x {DAYS // scale:,} days x 4 pairs",
+            f"500 symbols x {DAYS // scale:,} days x 400 pairs",
             Dataset(500, DAYS // scale, "1d"),
+            400,
             4,
         ),
     )
 
 
-def sweep_of(name: str, title: str, data: Dataset, sets: int) -> Workload:
-    """Return a sweep's workload."""
+def sweep_of(name: str, title: str, data: Dataset, sets: int, peer_sets: int | None = None) -> Workload:
+    """Return a sweep's workload; peers may be given fewer sets, because they keep every bar of each."""
     given = (f"sets={sets}",)
+    fewer = given if peer_sets is None else (f"sets={peer_sets}",)
+    mark = "" if peer_sets is None else " *"
     peers = [
-        Case("vectorbt, numba", "vectorbt", "sweep_numba", data, given, once=True),
-        Case("vectorbt, rust", "vectorbt", "sweep_rust", data, given),
-        Case("vectorbt, rust, no metrics", "vectorbt", "sweep_rust", data, (*given, "metrics=no")),
+        Case(f"vectorbt, numba{mark}", "vectorbt", "sweep_numba", data, fewer, once=True),
+        Case(f"vectorbt, rust{mark}", "vectorbt", "sweep_rust", data, fewer),
+        Case(f"vectorbt, rust, no metrics{mark}", "vectorbt", "sweep_rust", data, (*fewer, "metrics=no")),
     ]
     if data.symbols == 1:
-        peers.append(Case("raptorbt, batch", "raptorbt", "sweep", data, given))
+        peers.append(Case(f"raptorbt, batch{mark}", "raptorbt", "sweep", data, fewer))
     return Workload(
         name,
         title,
         "Indicators and metrics are part of each run; the hand-fused loop has none of the latter "
-        "(benchmarks/fused.py says what it does). The first run, which compiles, is apart.",
+        "(benchmarks/fused.py says what it does). The first run, which compiles, is apart."
+        + ("" if peer_sets is None else f" Peers with * were given {peer_sets} pairs: rates are compared."),
         (
             Case(FUSED, "qtrader", "fused", data, given, kind="reference"),
             Case(SWEEP, "qtrader", "sweep", data, given, kind="ours"),
@@ -216,7 +220,7 @@ def sweep_of(name: str, title: str, data: Dataset, sets: int) -> Workload:
                 10.0,
             ),
         ),
-        lambda folder: reference.sweep_of_folder(folder, pairs_of({"sets": sets})),
+        reference_of_sweep,
         unit="bars x sets",
     )
 
@@ -256,7 +260,7 @@ def order_path(scale: int) -> Workload:
                 stretch=40.0,
             ),
         ),
-        reference.every_bar_of_folder,
+        lambda folder, _: reference.every_bar_of_folder(folder),
     )
 
 
@@ -283,10 +287,15 @@ def first_result(scale: int) -> Workload:
                 stretch=1.5,
             ),
         ),
-        lambda folder: reference.sweep_of_folder(folder, pairs_of({})),
+        reference_of_sweep,
         warms_caches=True,
         unit="bars x sets",
     )
+
+
+def reference_of_sweep(folder: Path, sets: int | None) -> int:
+    """Count the fills of a sweep's pairs; of all of them where no number is given."""
+    return reference.sweep_of_folder(folder, pairs_of({} if sets is None else {"sets": sets}))
 
 
 def whole_of(ours: str, theirs: str) -> Callable[[dict[str, Found]], list[float]]:
@@ -327,7 +336,7 @@ def long_tapes(scale: int) -> Workload:
             ours(many, "sparse", long, "step=1000"),
         ),
         (Goal("each bar more, in bars of the bare loop", bar_more, 0.05, at_most=True),),
-        lambda _: short.bars // 100,
+        lambda _, __: short.bars // 100,
     )
 
 

@@ -87,7 +87,7 @@ NEEDS_SEED = {"random.Random", "random.default_rng", "default_rng"}
 #: Heavy or optional: imported in the function that needs them.
 LAZY = {"pandas", "pyarrow", "numba", "exchange_calendars"}
 #: Who may all the same: the kernel is compiled by numba, and nobody imports it before a sweep runs in it.
-EAGER = {("qtrader.research.kernel_jit", "numba"), ("qtrader.research.kernel_views", "numba")}
+EAGER = {(f"qtrader.research.kernel_{name}", "numba") for name in ("jit", "sums", "views")}
 
 
 def imports(source: str) -> Iterator[str]:

@@ -33,6 +33,13 @@ def entry(function: Function) -> Function:
     return cast("Function", njit(nogil=True, error_model="numpy", cache=True)(function))
 
 
+def entry_of(signature: Any) -> Callable[[Function], Function]:
+    """Compile a function that Python calls for one signature as soon as it is loaded, and keep it on disk."""
+    return cast(
+        "Callable[[Function], Function]", njit(signature, nogil=True, error_model="numpy", cache=True)
+    )
+
+
 def sources_digest() -> int:
     """Return a number that changes with any file of the kernel."""
     digest = blake2b(digest_size=7)

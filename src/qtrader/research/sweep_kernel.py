@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qtrader.errors import QTraderError, StrategyError, StrategyFailedError
+from qtrader.libraries.indicators.windows import use_compiled
 from qtrader.research.grid import shown
 from qtrader.research.kernel import run_sets
 from qtrader.research.kernel_support import unsupported, unsupported_signals
@@ -60,6 +61,9 @@ class KernelGear:
     """
 
     def __init__(self, config: RunConfig, inputs: Inputs, maker: SetMaker) -> None:
+        from qtrader.research.kernel_sums import moving_sums
+
+        use_compiled(moving_sums)
         tape = inputs.data.tape
         self.panel = Panel(tape, tape.symbols, tape.intervals[0])
         self._config = config

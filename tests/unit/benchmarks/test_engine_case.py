@@ -77,7 +77,7 @@ def test_a_case_prints_one_line_of_json(data: dict[str, Path], capsys: pytest.Ca
 
 def test_the_sweep_and_the_fused_loop_make_the_same_trades(data: dict[str, Path]) -> None:
     pytest.importorskip("numba")
-    options = {"cold": "yes", "sets": "4"}
+    options = {"sets": "4"}
 
     swept = engine_case.measure("sweep", data["minutes"], options)
     fused = engine_case.measure("fused", data["minutes"], options)

@@ -85,11 +85,11 @@ def test_a_goal_is_judged_by_its_median(values: list[float], at_most: bool, expe
     [(1_000, "1,000"), (1_004, "1,004 (+4)"), (900, "900 (-100) **differs**"), (None, "")],
 )
 def test_fills_are_compared_with_the_reference(fills: int | None, expected: str) -> None:
-    assert fills_of(found("a", 1.0, fills=fills), {DATA.name: 1_000}) == expected
+    assert fills_of(found("a", 1.0, fills=fills), {(DATA.name, None): 1_000}) == expected
 
 
 def test_trades_are_shown_where_fills_are_not_known() -> None:
-    assert fills_of(found("a", 1.0, fills=None, trades=23_855), {DATA.name: 1_000}) == "23,855 trades"
+    assert fills_of(found("a", 1.0, fills=None, trades=23_855), {(DATA.name, None): 1_000}) == "23,855 trades"
 
 
 def test_the_page_shows_goals_tables_and_what_is_missing() -> None:
@@ -108,7 +108,7 @@ def test_the_page_shows_goals_tables_and_what_is_missing() -> None:
     )
 
     page = render(
-        Page("a machine", 3, 1, [Measured(workload, cases, {DATA.name: 27})], ["## More\n\ntext\n"])
+        Page("a machine", 3, 1, [Measured(workload, cases, {(DATA.name, None): 27})], ["## More\n\ntext\n"])
     )
 
     assert "Measured on a machine.\nMedians of 3 interleaved rounds" in page

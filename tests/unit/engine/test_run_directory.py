@@ -31,7 +31,7 @@ def full_run(**overrides: object) -> CompletedRun:
         "warnings": ("no costs",),
         "notes": ("2 splits are in the prices",),
         "conventions": ("Market orders fill at the next open.",),
-        "benchmark": BenchmarkSeries.from_tape(run.tape, "MSFT"),
+        "benchmark": BenchmarkSeries.from_tape_at(run.tape, "MSFT", run.tape.instants_us.tolist()),
         "logs": {"sma": [(1_325_600_000_000_000, "crossed", {"fast": 1.5})]},
         "records": {"sma": [(1_325_600_000_000_000, "fast", float("nan"))]},
         "strategy_hashes": {"sma": "ab" * 16},

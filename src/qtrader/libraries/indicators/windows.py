@@ -9,10 +9,13 @@ window since the anchor.
 
 On columns, the same additions in the same order are a cumulative sum along rows that begin at the anchors. A
 cumulative sum, unlike numpy's other sums, has to add one element after another, for it returns every partial
-sum.
+sum. A process that compiles anyway, as a sweep does, hands in a compiled loop (`use_compiled`), which makes
+the same additions in the same order in a fifth of the time.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,8 +23,25 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+
+class CompiledSums(Protocol):
+    """A loop that fills `out` with the sums of the full windows, divided."""
+
+    def __call__(self, values: Floats, period: int, interval: int, divisor: float, out: Floats, /) -> None:
+        """Add up each window as this module says, `interval` being from one anchor to the next."""
+        ...
+
+
+_compiled: CompiledSums | None = None
+
 #: Values worked on at a time: their steps and sums are 512 KiB.
 _BLOCK_VALUES = 32_768
+
+
+def use_compiled(sums: CompiledSums | None) -> None:
+    """Use a compiled loop from now on, or none; the sums are the same to the last bit."""
+    global _compiled  # noqa: PLW0603 - one loop for the process, which changes no result
+    _compiled = sums
 
 
 def anchor_interval(period: int) -> int:
@@ -69,6 +89,9 @@ def moving_sums(values: Floats, period: int, divisor: float = 1.0, out: Floats |
     """
     interval = anchor_interval(period)
     results = np.empty(len(values) - period + 1) if out is None else out
+    if _compiled is not None:
+        _compiled(values, period, interval, divisor, results)
+        return results
     block = max(_BLOCK_VALUES // interval, 1) * interval
     table = np.empty((min(block, len(results) + interval - 1) // interval, interval, 2))
     for start in range(0, len(results), block):
