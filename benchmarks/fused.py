@@ -25,7 +25,7 @@ ROUNDING = 1e-6
 
 
 @numba.njit(cache=True, nogil=True)
-def _one(opened: Any, close: Any, fast: int, slow: int) -> tuple[float, int]:  # pragma: no cover - compiled
+def _one(opened: Any, close: Any, fast: int, slow: int) -> tuple[float, int]:
     """Run one set over one symbol; return what it earned and how often it filled."""
     short, long, cash, position = 0.0, 0.0, 0.0, 0.0
     state, waiting, fills = 0, 0, 0
@@ -56,7 +56,7 @@ def _one(opened: Any, close: Any, fast: int, slow: int) -> tuple[float, int]:  #
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)
-def _sweep(opened: Any, close: Any, fast: Any, slow: Any) -> Any:  # pragma: no cover - compiled
+def _sweep(opened: Any, close: Any, fast: Any, slow: Any) -> Any:
     found = np.zeros((len(fast), 2))
     for number in numba.prange(len(fast)):
         for symbol in range(close.shape[0]):

@@ -119,6 +119,13 @@ class Bench:
         adapter = ROOT / "benchmarks" / "peers" / f"{case.engine}_run.py"
         return [str((self.peers / case.engine / "bin" / "python").absolute()), str(adapter), *given]
 
+    def environment(self, case: Case) -> dict[str, str]:
+        """Return a process's surroundings: all keep compiled bytecode, as an installed program does."""
+        engine = "qtrader" if case.engine == "process" else case.engine
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode" / engine)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environment
+
     def measure(self, case: Case) -> dict[str, Any]:
         """Run one case in a fresh process.
 
@@ -132,7 +139,13 @@ class Bench:
         began = time.perf_counter()
         try:
             done = subprocess.run(  # noqa: S603 - our own programs
-                command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=TIMEOUT
+                command,
+                cwd=ROOT,
+                env=self.environment(case),
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
             )
         except subprocess.TimeoutExpired:
             msg = f"not done after {TIMEOUT:,.0f} s"
